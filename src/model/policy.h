@@ -1,0 +1,61 @@
+// The policy: the one document of desired state.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/interface.h"
+#include "model/packet_query.h"
+#include "model/rule.h"
+#include "model/user_rule.h"
+
+namespace quay {
+
+struct FunctionPolicy {
+  std::optional<bool> enabled;
+  std::optional<Port> port;
+  bool operator==(const FunctionPolicy&) const = default;
+};
+
+// What the policy says of one service; unset fields leave the catalogue's default.
+struct ServicePolicy {
+  std::optional<bool> enabled;
+  std::optional<bool> exposed;                 // false: it runs, its server ports are closed
+  std::optional<std::vector<std::string>> on;  // names out of Policy::interfaces; unset: all
+  std::vector<Prefix> from;                    // who may reach its server ports; empty: anybody
+  std::optional<Port> port;
+  std::optional<PortSet> clients;
+  std::map<std::string, FunctionPolicy> functions;
+  std::string reason;
+  std::string owner;
+  bool operator==(const ServicePolicy&) const = default;
+};
+
+struct Opening {
+  UserRule rule;
+  TimePoint until;
+  std::string reason;
+  bool operator==(const Opening&) const = default;
+};
+
+// An expectation that a revision must meet, for every packet that the sentence describes.
+struct PolicyTest {
+  PacketQuery packet;
+  Verdict expect = Verdict::Drop;  // Accept, Drop or Reject
+  bool operator==(const PolicyTest&) const = default;
+};
+
+struct Policy {
+  std::string profile = "enhanced";
+  bool forward_leave = false;                       // routed packets are left alone, else dropped
+  std::map<std::string, InterfaceName> interfaces;  // the operator's name to the kernel's
+  std::map<std::string, ServicePolicy> services;    // by catalogue id
+  std::vector<UserRule> rules;
+  std::vector<Opening> openings;
+  std::vector<PolicyTest> tests;
+  bool operator==(const Policy&) const = default;
+};
+
+}  // namespace quay
