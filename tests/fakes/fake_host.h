@@ -1,0 +1,70 @@
+// The machine, in memory: files and a packet filter that fail when they are told to.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "host/host.h"
+
+namespace quay {
+
+class FakeFiles : public Files {
+ public:
+  std::map<std::string, std::string> content;
+  bool disk_full = false;
+
+  Result<std::string> read(const std::string& path) override {
+    const auto found = content.find(path);
+    if (found == content.end())
+      return fail(Error{path, "No such file or directory"});
+    return found->second;
+  }
+  bool exists(const std::string& path) override { return content.contains(path); }
+  std::vector<std::string> list(const std::string& folder, const std::string& ending) override {
+    std::vector<std::string> names;
+    for (const auto& [path, text] : content)
+      if (path.starts_with(folder + "/") && path.ends_with(ending))
+        names.push_back(path.substr(folder.size() + 1));
+    return names;
+  }
+  Result<void> write(const std::string& path, const std::string& text) override {
+    if (disk_full)
+      return fail(Error{path, "No space left on device"});
+    content[path] = text;
+    return {};
+  }
+};
+
+// Takes every script and lists what it is told to list; the real kernel judges scripts
+// elsewhere (tests/netns).
+class FakeFirewall : public Firewall {
+ public:
+  std::string listing;               // what list() answers
+  std::string listing_after_run;     // and what it answers once a script has run
+  std::vector<std::string> scripts;  // those that were run
+  int refuse_run = 0;                // the nth run() fails, counted from 1; 0: none
+  bool refuse_list = false;
+
+  Result<std::string> list() override {
+    if (refuse_list)
+      return fail(Error{"kernel", "Operation not permitted"});
+    return listing;
+  }
+  Result<void> run(const std::string& script) override {
+    if (static_cast<int>(scripts.size()) + 1 == refuse_run)
+      return fail(Error{"kernel", "Could not process rule: Operation not permitted"});
+    scripts.push_back(script);
+    if (!listing_after_run.empty())
+      listing = listing_after_run;
+    return {};
+  }
+};
+
+class FakeClock : public Clock {
+ public:
+  TimePoint time{std::chrono::seconds(1'795'000'000)};  // 2026-11-18
+  TimePoint now() override { return time; }
+};
+
+}  // namespace quay
