@@ -1,0 +1,123 @@
+#include "policy/check.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "language/user_rule_text.h"
+#include "packetset/box.h"
+#include "policy/explain.h"
+#include "policy/service_state.h"
+
+namespace quay {
+namespace {
+
+bool operator_made(const Rule& rule) {
+  return rule.origin.kind == Origin::Kind::Own || rule.origin.kind == Origin::Kind::Opening;
+}
+
+// True when rules before `index` decide every packet of it.
+bool hidden(const RuleList& rules, std::size_t index, const InterfaceNames& names) {
+  for (const Family family : {Family::V4, Family::V6}) {
+    const Box whole = box_of(rules[index].match, family, names);
+    std::vector<Box> rest;
+    if (!whole.empty())
+      rest.push_back(whole);
+    for (std::size_t i = 0; i < index && !rest.empty(); ++i) {
+      if (rules[i].direction != rules[index].direction || rules[i].until)
+        continue;
+      std::vector<Box> left;
+      for (const Box& box : rest) {
+        std::vector<Box> outside = subtract(box, box_of(rules[i].match, family, names));
+        std::move(outside.begin(), outside.end(), std::back_inserter(left));
+      }
+      rest = std::move(left);
+    }
+    if (!rest.empty())
+      return false;
+  }
+  return true;
+}
+
+// An operator's rule is dead when none of the rules that it stands for decides a packet.
+void find_dead(const RuleList& rules, std::vector<std::string>& warnings) {
+  const InterfaceNames names(rules);
+  for (std::size_t i = 0; i < rules.size();) {
+    const Origin& origin = rules[i].origin;
+    bool dead = operator_made(rules[i]);
+    std::size_t next = i;
+    for (; next < rules.size() && rules[next].origin == origin; ++next)
+      dead = dead && hidden(rules, next, names);
+    if (dead)
+      warnings.push_back(
+          fmt::format("{} decides nothing: the rules before it take every packet ({})",
+                      origin.text(), rules[i].reason));
+    i = next;
+  }
+}
+
+// Ports that the catalogue keeps inside, with their service.
+void find_internal(const Rule& rule, const Service& service, const Policy& policy,
+                   std::vector<std::string>& warnings) {
+  for (const Endpoint& endpoint : service.endpoints) {
+    if (endpoint.scope != Scope::Internal || !endpoint.local)
+      continue;
+    const auto ports = chosen_ports(*endpoint.local, service, nullptr, policy);
+    const std::vector<Protocol>& protocols = rule.match.protocols;
+    const bool same =
+        std::any_of(endpoint.protocols.begin(), endpoint.protocols.end(), [&](Protocol protocol) {
+          return std::find(protocols.begin(), protocols.end(), protocol) != protocols.end();
+        });
+    if (!same || !ports || !rule.match.destination_ports)
+      continue;
+    const PortSet common = ports->intersect(*rule.match.destination_ports);
+    if (!common.empty())
+      warnings.push_back(fmt::format("{} opens {}/{}, which {} keeps for the gateway itself",
+                                     rule.origin.text(), to_text(common),
+                                     to_text(endpoint.protocols.front()), service.id));
+  }
+}
+
+void find_opened_internals(const Policy& policy, const Catalogue& catalogue, const RuleList& rules,
+                           std::vector<std::string>& warnings) {
+  for (const Rule& rule : rules)
+    if (rule.direction == Direction::In && rule.verdict != Verdict::Drop &&
+        rule.verdict != Verdict::Reject)
+      for (const auto& [id, service] : catalogue.services)
+        find_internal(rule, service, policy, warnings);
+}
+
+void run_tests(const Policy& policy, const Compiled& compiled, Report& report) {
+  for (std::size_t i = 0; i < policy.tests.size(); ++i) {
+    const PolicyTest& test = policy.tests[i];
+    const auto answer = explain(test.packet, compiled.rules, policy);
+    if (!answer) {
+      report.warnings.push_back(fmt::format("test {}: {}", i + 1, answer.error().reason));
+      continue;
+    }
+    for (const Outcome& outcome : answer->outcomes) {
+      const Verdict verdict =
+          outcome.rule->verdict == Verdict::Limit ? Verdict::Accept : outcome.rule->verdict;
+      if (verdict == test.expect)
+        continue;
+      report.failed.push_back({i + 1, test, outcome.rule, outcome.example});
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+Report check(const Policy& policy, const Catalogue& catalogue, const Compiled& compiled) {
+  Report report;
+  report.warnings = compiled.notes;
+  find_dead(compiled.rules, report.warnings);
+  find_opened_internals(policy, catalogue, compiled.rules, report.warnings);
+  std::sort(report.warnings.begin(), report.warnings.end());
+  report.warnings.erase(std::unique(report.warnings.begin(), report.warnings.end()),
+                        report.warnings.end());
+  run_tests(policy, compiled, report);
+  return report;
+}
+
+}  // namespace quay
