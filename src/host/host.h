@@ -1,0 +1,51 @@
+// The one seam to the world: what the product asks of the machine it runs on. The real
+// implementations stand beside this header; tests bring their own, in memory.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/rule.h"
+
+namespace quay {
+
+// The kernel's packet filter, as far as our own table goes.
+class Firewall {
+ public:
+  virtual ~Firewall() = default;
+
+  // What nft(8) lists, without counters' values, of table `inet quaymaster`; empty when there is
+  // no such table. Fails when the kernel cannot be asked.
+  virtual Result<std::string> list() = 0;
+
+  // Runs a script in nft's language as one transaction: all of it happens or nothing.
+  // Fails with the kernel's or the parser's reason.
+  virtual Result<void> run(const std::string& script) = 0;
+};
+
+// Files of the gateway.
+class Files {
+ public:
+  virtual ~Files() = default;
+
+  // The whole file. Fails when it is not there or cannot be read.
+  virtual Result<std::string> read(const std::string& path) = 0;
+  virtual bool exists(const std::string& path) = 0;
+
+  // The names in a folder that end in `ending`, sorted; none when there is no such folder.
+  virtual std::vector<std::string> list(const std::string& folder, const std::string& ending) = 0;
+
+  // Puts `content` in place of the file, whole or not at all, and on the disk when it returns.
+  // Makes the folder when it is missing. After a failure the old file is as it was.
+  virtual Result<void> write(const std::string& path, const std::string& content) = 0;
+};
+
+// The time of day.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint now() = 0;
+};
+
+}  // namespace quay

@@ -1,0 +1,67 @@
+#include "host/nftables.h"
+
+#include <cstdlib>
+#include <ctime>
+#include <string_view>
+
+#include <nftables/libnftables.h>
+
+#include "base/text.h"
+
+namespace quay {
+namespace {
+
+// "policy.nft:3:1-7: Error: Could not process rule: File exists" without the place in a text that
+// nobody sees.
+std::string first_line(std::string_view message) {
+  const std::string_view line = trim(message.substr(0, message.find('\n')));
+  constexpr std::string_view kMark = "Error: ";
+  const std::size_t at = line.find(kMark);
+  return std::string(at == std::string_view::npos ? line : line.substr(at + kMark.size()));
+}
+
+}  // namespace
+
+void Nftables::Free::operator()(nft_ctx* context) const {
+  nft_ctx_free(context);
+}
+
+Nftables::Nftables() {
+  // Listings print times of day in the zone of the process; they are read as UTC.
+  setenv("TZ", "UTC", 1);  // NOLINT(concurrency-mt-unsafe): before any thread starts
+  tzset();
+  context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
+  nft_ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_STATELESS);
+  nft_ctx_buffer_output(context_.get());
+  nft_ctx_buffer_error(context_.get());
+}
+
+Nftables::~Nftables() = default;
+
+Result<std::string> Nftables::command(const std::string& text) {
+  const int status = nft_run_cmd_from_buffer(context_.get(), text.c_str());
+  const std::string output = nft_ctx_get_output_buffer(context_.get());
+  const std::string errors = nft_ctx_get_error_buffer(context_.get());
+  if (status != 0)
+    return fail(Error{"kernel", first_line(errors.empty() ? "nftables failed" : errors)});
+  return output;
+}
+
+Result<std::string> Nftables::list() {
+  const auto tables = command("list tables inet");
+  if (!tables)
+    return fail(tables.error());
+  for (const std::string_view line : split(*tables, '\n'))
+    if (trim(line) == "table inet quaymaster")
+      return command("list table inet quaymaster");
+  return std::string();
+}
+
+Result<void> Nftables::run(const std::string& script) {
+  const auto done = command(script);
+  if (!done)
+    return fail(done.error());
+  return {};
+}
+
+}  // namespace quay

@@ -1,0 +1,115 @@
+#include "host/system_files.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace quay {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unexpected<Error> failed(const std::string& path, int error) {
+  return fail(Error{path, std::generic_category().message(error)});
+}
+
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { close_now(); }
+
+  int get() const { return fd_; }
+  bool ok() const { return fd_ >= 0; }
+  int close_now() {
+    const int fd = std::exchange(fd_, -1);
+    return fd < 0 ? 0 : close(fd);
+  }
+
+ private:
+  int fd_;
+};
+
+bool write_all(int fd, const std::string& content) {
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t n = write(fd, content.data() + done, content.size() - done);
+    if (n < 0 && errno != EINTR)
+      return false;
+    done += n > 0 ? static_cast<std::size_t>(n) : 0;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::string> SystemFiles::read(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.ok())
+    return failed(path, errno);
+  std::string content;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno != EINTR)
+      return failed(path, errno);
+    if (n == 0)
+      return content;
+    if (n > 0)
+      content.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+
+bool SystemFiles::exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+std::vector<std::string> SystemFiles::list(const std::string& folder, const std::string& ending) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (name.ends_with(ending) && !name.starts_with('.'))
+      names.push_back(std::move(name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<void> SystemFiles::write(const std::string& path, const std::string& content) {
+  const fs::path folder = fs::path(path).parent_path();
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    return failed(folder, error.value());
+  const std::string fresh = path + ".new";
+  Descriptor file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.ok())
+    return failed(fresh, errno);
+  if (!write_all(file.get(), content) || fsync(file.get()) != 0 || file.close_now() != 0 ||
+      rename(fresh.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    unlink(fresh.c_str());
+    return failed(path, reason);
+  }
+  const Descriptor directory(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok() || fsync(directory.get()) != 0)
+    return failed(folder, errno);
+  return {};
+}
+
+TimePoint SystemClock::now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace quay
