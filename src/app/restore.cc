@@ -1,5 +1,6 @@
 #include "app/restore.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -20,11 +21,21 @@ struct Candidate {
   Compiled compiled;
 };
 
-// Loads the rules that loaded last, when their file is whole and the kernel takes them.
+// Loads the rules that loaded last, when their file is whole, the kernel takes them and then holds
+// a table that can be ours.
 bool load_last_good(Firewall& firewall, Files& files, const RestorePaths& paths) {
   const auto text = files.read(paths.last_good);
   const auto script = text ? unseal(*text) : std::nullopt;
-  return script && firewall.run(*script);
+  if (!script || !firewall.run(nft_clear() + *script))
+    return false;
+  const auto held = KernelTable(firewall).read();
+  return held && held->sound();
+}
+
+// The later of the clock and the last load: a gateway without a battery boots in the past, and an
+// opening that has ended must not open again.
+TimePoint now_at_least(Files& files, Clock& clock, const RestorePaths& paths) {
+  return std::max(clock.now(), files.modified(paths.last_good).value_or(TimePoint{}));
 }
 
 // The policy file's policy, when it is right in every way; else `errors` says why not.
@@ -36,7 +47,7 @@ std::optional<Candidate> read_candidate(Files& files, Clock& clock, const Restor
     return std::nullopt;
   }
   Candidate candidate{std::move(parsed.value), {}};
-  candidate.compiled = compile(candidate.policy, catalogue, clock.now());
+  candidate.compiled = compile(candidate.policy, catalogue, now_at_least(files, clock, paths));
   const Report report = check(candidate.policy, catalogue, candidate.compiled);
   for (const FailedTest& failed : report.failed)
     errors.push_back({paths.policy,
@@ -58,32 +69,37 @@ Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
   report.errors = std::move(catalogue.errors);
   KernelTable kernel(firewall);
 
-  std::optional<Candidate> chosen =
+  const std::optional<Candidate> wanted =
       read_candidate(files, clock, paths, catalogue.value, report.errors);
-  if (!chosen) {
-    const auto held = kernel.read();
-    if (held && !held->table.chains.empty()) {
-      report.restored = Restored::Kept;
+  if (wanted) {
+    const NftTable table = nft_table(wanted->compiled.rules);
+    const auto replaced = kernel.replace(table);
+    if (replaced) {
+      if (auto same = kernel.verify(table); !same)
+        return fail(same.error());
+      report.notes = wanted->compiled.notes;
+      report.rules = wanted->compiled.rules.size();
+      if (auto saved = files.write(paths.last_good, seal(nft_script(table, Slot::A))); !saved)
+        report.errors.push_back(saved.error());
       return report;
     }
-    if (load_last_good(firewall, files, paths)) {
-      report.restored = Restored::LastGood;
-      return report;
-    }
-    report.restored = Restored::FailSafe;
-    chosen = Candidate{Policy{}, compile(Policy{}, catalogue.value, clock.now())};
+    report.errors.push_back(replaced.error());
   }
 
-  const NftTable table = nft_table(chosen->compiled.rules);
-  if (auto done = kernel.replace(table); !done)
+  const auto held = kernel.read();
+  if (held && held->sound()) {
+    report.restored = Restored::Kept;
+    return report;
+  }
+  report.restored = Restored::LastGood;
+  if (load_last_good(firewall, files, paths))
+    return report;
+  report.restored = Restored::FailSafe;
+  const NftTable fail_safe = nft_table(compile(Policy{}, catalogue.value, clock.now()).rules);
+  if (auto done = kernel.replace(fail_safe); !done)
     return fail(done.error());
-  if (auto same = kernel.verify(table); !same)
+  if (auto same = kernel.verify(fail_safe); !same)
     return fail(same.error());
-  report.notes = std::move(chosen->compiled.notes);
-  report.rules = chosen->compiled.rules.size();
-  if (report.restored == Restored::Policy)
-    if (auto saved = files.write(paths.last_good, seal(nft_script(table, Slot::A))); !saved)
-      report.errors.push_back(saved.error());
   return report;
 }
 

@@ -1,6 +1,7 @@
 // Brings the policy's rules into the kernel without a daemon: at boot, and after every edit.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,12 @@ struct RestorePaths {
   CatalogueFolders catalogue = kInstalledCatalogue;
 };
 
-// What was brought into the kernel.
-enum class Restored {
+// What is in the kernel now.
+enum class Restored : std::uint8_t {
   Policy,    // the policy file's rules
-  Kept,      // nothing: the policy is wrong and the kernel has rules of ours, which stay
-  LastGood,  // at boot, the policy being wrong: the rules that loaded last
-  FailSafe,  // at boot, with neither: profile enhanced with the catalogue's defaults
+  Kept,      // the policy being refused: the rules of ours that were there
+  LastGood,  // there being none: the rules that loaded last
+  FailSafe,  // there being none of those either: profile enhanced with the catalogue's defaults
 };
 
 struct RestoreReport {
@@ -31,10 +32,10 @@ struct RestoreReport {
   std::size_t rules = 0;           // compiled
 };
 
-// Reads, compiles, loads in one transaction, reads back and compares. A wrong policy, or one
-// whose own tests fail, never opens anything and never closes the way in: see Restored. Fails
-// when the kernel refuses, and then it holds the rules it held before; or when it does not hold
-// what was written, with the first difference.
+// Reads, compiles, loads in one transaction, reads back and compares. A policy that cannot be
+// read, whose own tests fail, or that the kernel refuses never opens anything and never closes the
+// way in: see Restored. Fails when the kernel cannot be asked, takes no rules at all, or does not
+// hold what was written.
 Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
                               const RestorePaths& paths);
 

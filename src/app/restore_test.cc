@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "base/checksum.h"
+#include "language/nft_table.h"
 #include "tests/fakes/fake_host.h"
+#include "tests/support/listing.h"
 
 namespace quay {
 namespace {
@@ -19,15 +21,9 @@ class Restore : public testing::Test {
     files.content["/policy.toml"] = "profile = \"enhanced\"\n";
   }
 
-  // The kernel lists what the script wrote: here the listing that the real one gives for the
-  // policy above, taken from a script in slot a.
-  void kernel_takes_what_it_is_given() { firewall.listing_after_run = kOurs; }
+  void kernel_holds_ours_after_a_script() { firewall.listing_after_run = kSoundListing; }
 
   Result<RestoreReport> run() { return restore(firewall, files, clock, paths); }
-
-  static constexpr const char* kOurs =
-      "table inet quaymaster {\n\tchain input {\n\t\ttype filter hook input priority filter; "
-      "policy drop;\n\t}\n}\n";
 
   FakeFirewall firewall;
   FakeFiles files;
@@ -53,7 +49,7 @@ TEST_F(Restore, AKernelThatCannotBeAskedFails) {
 }
 
 TEST_F(Restore, AKernelThatHoldsSomethingElseAfterwardsFails) {
-  kernel_takes_what_it_is_given();
+  kernel_holds_ours_after_a_script();
   const auto report = run();
   ASSERT_FALSE(report);
   EXPECT_TRUE(report.error().text().starts_with("kernel: the table is not what was written, "))
@@ -62,7 +58,7 @@ TEST_F(Restore, AKernelThatHoldsSomethingElseAfterwardsFails) {
 }
 
 TEST_F(Restore, AWrongPolicyKeepsTheRulesThatAreInForce) {
-  firewall.listing = kOurs;
+  firewall.listing = kSoundListing;
   files.content["/policy.toml"] = "profile = \"strong\"\n";
   const auto report = run();
   ASSERT_TRUE(report);
@@ -72,7 +68,7 @@ TEST_F(Restore, AWrongPolicyKeepsTheRulesThatAreInForce) {
 }
 
 TEST_F(Restore, APolicyWhoseTestFailsIsRefused) {
-  firewall.listing = kOurs;
+  firewall.listing = kSoundListing;
   files.content["/policy.toml"] = "[[tests]]\npacket = \"in on eth0 22/tcp\"\nexpect = \"drop\"\n";
   const auto report = run();
   ASSERT_TRUE(report);
@@ -83,13 +79,46 @@ TEST_F(Restore, APolicyWhoseTestFailsIsRefused) {
   EXPECT_TRUE(firewall.scripts.empty());
 }
 
-TEST_F(Restore, AtBootAWrongPolicyBringsBackTheLastGoodRules) {
+TEST_F(Restore, RulesThatAreNotSoundAreNotKept) {
+  firewall.listing = "table inet quaymaster {\n\tchain x {\n\t}\n}\n";
+  firewall.listing_after_run = kSoundListing;
   files.content["/policy.toml"] = "nonsense";
   files.content["/last-good.nft"] = seal("the last good script\n");
   const auto report = run();
   ASSERT_TRUE(report);
   EXPECT_EQ(report->restored, Restored::LastGood);
-  EXPECT_EQ(firewall.scripts, std::vector<std::string>{"the last good script\n"});
+}
+
+TEST_F(Restore, APolicyThatTheKernelRefusesAtBootBringsBackTheLastGoodRules) {
+  firewall.listing_after_run = kSoundListing;
+  files.content["/last-good.nft"] = seal("the last good script\n");
+  firewall.refuse_run = 1;
+  firewall.refuse_only_once = true;
+  const auto report = run();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->restored, Restored::LastGood);
+  EXPECT_EQ(report->errors.at(0).text(), "kernel: Could not process rule: Operation not permitted");
+}
+
+TEST_F(Restore, AnOpeningThatEndedStaysClosedWhenTheClockIsBehind) {
+  files.content["/policy.toml"] =
+      "[[openings]]\nrule = \"allow 8080/tcp\"\nuntil = 2026-01-01T00:00:00Z\n";
+  files.content["/last-good.nft"] = "x";
+  files.written = clock.time;
+  clock.time = TimePoint(std::chrono::seconds(0));
+  static_cast<void>(run());
+  ASSERT_FALSE(firewall.scripts.empty());
+  EXPECT_EQ(firewall.scripts[0].find("8080"), std::string::npos);
+}
+
+TEST_F(Restore, AtBootAWrongPolicyBringsBackTheLastGoodRules) {
+  firewall.listing_after_run = kSoundListing;
+  files.content["/policy.toml"] = "nonsense";
+  files.content["/last-good.nft"] = seal("the last good script\n");
+  const auto report = run();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->restored, Restored::LastGood);
+  EXPECT_EQ(firewall.scripts, std::vector<std::string>{nft_clear() + "the last good script\n"});
 }
 
 TEST_F(Restore, DamagedLastGoodRulesGiveWayToTheFailSafeOnes) {

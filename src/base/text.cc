@@ -30,7 +30,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-std::vector<std::string> split_words(std::string_view line) {
+std::optional<std::vector<std::string>> split_words(std::string_view line) {
   std::vector<std::string> words;
   std::string word;
   bool open = false;
@@ -52,6 +52,8 @@ std::vector<std::string> split_words(std::string_view line) {
       open = true;
     }
   }
+  if (quote != 0)
+    return std::nullopt;
   if (open)
     words.push_back(std::move(word));
   return words;
@@ -68,11 +70,11 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 }
 
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kBlanks);
+  constexpr std::string_view blanks = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(blanks);
   if (begin == std::string_view::npos)
     return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
 }
 
 namespace {

@@ -18,8 +18,8 @@ std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t m
 std::vector<std::string_view> split(std::string_view text, char separator);
 
 // The words of a line, separated by blanks and tabs. A word in single or double quotes may hold
-// blanks; the quotes go. An unclosed quote runs to the end of the line.
-std::vector<std::string> split_words(std::string_view line);
+// blanks; the quotes go. nullopt when a quote is not closed.
+std::optional<std::vector<std::string>> split_words(std::string_view line);
 
 std::string join(std::span<const std::string> parts, std::string_view separator);
 

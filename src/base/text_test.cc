@@ -24,6 +24,7 @@ TEST(Text, WordsKeepWhatQuotesHold) {
   EXPECT_EQ(split_words("comment '' x"), (Words{"comment", "", "x"}));
   EXPECT_EQ(split_words("say \"it's\""), (Words{"say", "it's"}));
   EXPECT_EQ(split_words(""), Words{});
+  EXPECT_EQ(split_words("say 'it"), std::nullopt);
 }
 
 TEST(Text, SuggestsOnlyNearNames) {

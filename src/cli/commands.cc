@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/json.h"
+#include "language/nft_match.h"
 #include "language/nft_table.h"
 #include "language/packet_text.h"
 #include "policy/check.h"
@@ -34,14 +36,14 @@ struct Loaded {
   Compiled compiled;
 };
 
-// Reads both; wrong catalogue files are told and left out, a wrong policy is told and fails.
+// Reads both. A wrong policy fails, wrong catalogue files are left out; `errors` has the faults.
 std::optional<Loaded> load(const Context& context, const std::string& path,
                            std::vector<Error>& errors) {
   Parsed<Catalogue> catalogue = load_catalogue(context.files, context.catalogue);
-  tell(context, catalogue.errors);
+  errors = std::move(catalogue.errors);
   Parsed<Policy> policy = load_policy(context.files, path, catalogue.value);
   if (!policy.ok()) {
-    errors = std::move(policy.errors);
+    std::move(policy.errors.begin(), policy.errors.end(), std::back_inserter(errors));
     return std::nullopt;
   }
   Loaded loaded{std::move(catalogue.value), std::move(policy.value), {}};
@@ -68,6 +70,7 @@ std::string verdict_text(const Context& context, Verdict verdict) {
 // "when source is 192.168.1.0/24 and interface is eth0"
 std::string conditions_text(const Outcome& outcome) {
   std::vector<std::string> parts;
+  parts.reserve(outcome.conditions.size());
   for (const Condition& condition : outcome.conditions)
     parts.push_back(condition.field + " is " + condition.values);
   return parts.empty() ? "otherwise" : "when " + join(parts, " and ");
@@ -105,7 +108,7 @@ std::string endpoint_text(const Endpoint& endpoint, const std::optional<PortChoi
                           const std::optional<PortChoice>& clients) {
   const bool in = endpoint.direction == Direction::In;
   const std::optional<Ports>& near = in ? endpoint.local : endpoint.remote;
-  const std::optional<Ports>& shown = near ? near : (in ? endpoint.remote : endpoint.local);
+  const std::optional<Ports>& far = in ? endpoint.remote : endpoint.local;
   struct Text {
     const std::optional<PortChoice>& port;
     const std::optional<PortChoice>& clients;
@@ -117,9 +120,11 @@ std::string endpoint_text(const Endpoint& endpoint, const std::optional<PortChoi
     std::string operator()(DynamicPort) const { return "dynamic"; }
   };
   std::vector<std::string> protocols;
+  protocols.reserve(endpoint.protocols.size());
   for (const Protocol protocol : endpoint.protocols)
     protocols.push_back(to_text(protocol));
-  std::string text = std::visit(Text{port, clients}, *shown) + "/" + join(protocols, "+");
+  std::string text =
+      std::visit(Text{port, clients}, near ? *near : far.value()) + "/" + join(protocols, "+");
   if (!near)
     text = "from " + text;
   return text;
@@ -135,28 +140,33 @@ std::string direction_text(const std::vector<Endpoint>& endpoints,
   return texts.empty() ? "-" : join(texts, ", ");
 }
 
+std::string_view default_text(const Service& service) {
+  return service.scope == Scope::Internal    ? "inside"
+         : service.switching != Switch::Free ? "always"
+         : service.optional                  ? "off"
+                                             : "on";
+}
+
+// A service's row, and one for each of its functions.
+void add_rows(const Service& service, std::vector<std::vector<std::string>>& rows) {
+  const auto add = [&](const std::string& name, const std::string& title, std::string_view state,
+                       const std::vector<Endpoint>& endpoints,
+                       const std::optional<PortChoice>& port) {
+    rows.push_back({name, title, std::string(state),
+                    direction_text(endpoints, port, service.clients, Direction::In),
+                    direction_text(endpoints, port, service.clients, Direction::Out)});
+  };
+  add(service.id, service.title, default_text(service), service.endpoints, service.port);
+  for (const Function& function : service.functions)
+    add(service.id + "." + function.id, function.title, "off", function.endpoints, function.port);
+}
+
 void print_services(const Context& context, const Catalogue& catalogue) {
   for (const Scope scope : {Scope::External, Scope::Internal}) {
     std::vector<std::vector<std::string>> rows{{"SERVICE", "TITLE", "DEFAULT", "IN", "OUT"}};
-    for (const auto& [id, service] : catalogue.services) {
-      if (service.scope != scope)
-        continue;
-      const std::string state = scope == Scope::Internal            ? "inside"
-                                : service.switching != Switch::Free ? "always"
-                                : service.optional                  ? "off"
-                                                                    : "on";
-      const auto ports = [&](Direction direction) {
-        return direction_text(service.endpoints, service.port, service.clients, direction);
-      };
-      rows.push_back({id, service.title, state, ports(Direction::In), ports(Direction::Out)});
-      for (const Function& function : service.functions) {
-        const auto its_ports = [&](Direction direction) {
-          return direction_text(function.endpoints, function.port, service.clients, direction);
-        };
-        rows.push_back({id + "." + function.id, function.title, "off", its_ports(Direction::In),
-                        its_ports(Direction::Out)});
-      }
-    }
+    for (const auto& [id, service] : catalogue.services)
+      if (service.scope == scope)
+        add_rows(service, rows);
     context.out << (scope == Scope::External ? "External: meant to be reached from outside\n"
                                              : "\nInternal: reached from the gateway alone\n");
     print_table(context.out, rows, context.style);
@@ -201,10 +211,9 @@ void print_service(const Context& context, const Service& service) {
 int compile_policy(const Context& context, const std::string& policy) {
   std::vector<Error> errors;
   const std::optional<Loaded> loaded = load(context, policy, errors);
-  if (!loaded) {
-    tell(context, errors);
+  tell(context, errors);
+  if (!loaded)
     return kFailed;
-  }
   for (const std::string& note : loaded->compiled.notes)
     context.err << "quaymaster: note: " << note << '\n';
   const std::string script = nft_script(nft_table(loaded->compiled.rules), Slot::A);
@@ -216,6 +225,10 @@ int compile_policy(const Context& context, const std::string& policy) {
   for (const Rule& rule : loaded->compiled.rules) {
     boost::json::value one = to_json(rule);
     one.as_object()["direction"] = to_text(rule.direction);
+    boost::json::array matches;
+    for (const std::string& text : nft_matches(rule.match, rule.direction))
+      matches.emplace_back(trim(text));
+    one.as_object()["match"] = std::move(matches);
     rules.push_back(std::move(one));
   }
   print_json(context, boost::json::object{{"rules", rules}, {"script", script}});
@@ -246,6 +259,8 @@ int check_policy(const Context& context, const std::string& policy) {
         "{}: {} rules, {} of {} tests hold\n", policy, loaded->compiled.rules.size(),
         loaded->policy.tests.size() - report.failed.size(), loaded->policy.tests.size());
   }
+  if (!errors.empty())
+    return kFailed;
   return report.failed.empty() ? kDone : kReport;
 }
 
@@ -258,10 +273,9 @@ int explain_packet(const Context& context, const std::vector<std::string>& packe
   }
   std::vector<Error> errors;
   const std::optional<Loaded> loaded = load(context, policy, errors);
-  if (!loaded) {
-    tell(context, errors);
+  tell(context, errors);
+  if (!loaded)
     return kFailed;
-  }
   auto answer = explain(*query, loaded->compiled.rules, loaded->policy);
   if (!answer) {
     context.err << "quaymaster: " << answer.error().text() << '\n';

@@ -91,7 +91,7 @@ int run(const CLI::App& app, const Arguments& arguments) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App app("Manages the ports and services of a Linux gateway.", "quaymaster");
   app.set_version_flag("--version", "quaymaster " QUAY_VERSION);
   app.require_subcommand(1);
@@ -112,4 +112,7 @@ int main(int argc, char** argv) {
     return quay::kFailed;
   }
   return status;
+} catch (const std::exception& error) {
+  std::cerr << "quaymaster: " << error.what() << '\n';
+  return quay::kFailed;
 }

@@ -1,6 +1,7 @@
 // What a person reads on a terminal: aligned columns, and colour where it helps.
 #pragma once
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -8,7 +9,7 @@
 
 namespace quay {
 
-enum class Colour { None, Bold, Green, Red, Yellow };
+enum class Colour : std::uint8_t { None, Bold, Green, Red, Yellow };
 
 // Colour codes are written only when they are wanted: on a terminal, and NO_COLOR is not set
 // (https://no-color.org).

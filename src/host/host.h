@@ -2,6 +2,7 @@
 // implementations stand beside this header; tests bring their own, in memory.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,9 @@ class Files {
 
   // The whole file. Fails when it is not there or cannot be read.
   virtual Result<std::string> read(const std::string& path) = 0;
-  virtual bool exists(const std::string& path) = 0;
+
+  // When the file was last written; nullopt when it is not there.
+  virtual std::optional<TimePoint> modified(const std::string& path) = 0;
 
   // The names in a folder that end in `ending`, sorted; none when there is no such folder.
   virtual std::vector<std::string> list(const std::string& folder, const std::string& ending) = 0;

@@ -15,9 +15,9 @@ namespace {
 // nobody sees.
 std::string first_line(std::string_view message) {
   const std::string_view line = trim(message.substr(0, message.find('\n')));
-  constexpr std::string_view kMark = "Error: ";
-  const std::size_t at = line.find(kMark);
-  return std::string(at == std::string_view::npos ? line : line.substr(at + kMark.size()));
+  constexpr std::string_view mark = "Error: ";
+  const std::size_t at = line.find(mark);
+  return std::string(at == std::string_view::npos ? line : line.substr(at + mark.size()));
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ Nftables::~Nftables() = default;
 
 Result<std::string> Nftables::command(const std::string& text) {
   const int status = nft_run_cmd_from_buffer(context_.get(), text.c_str());
-  const std::string output = nft_ctx_get_output_buffer(context_.get());
+  std::string output = nft_ctx_get_output_buffer(context_.get());
   const std::string errors = nft_ctx_get_error_buffer(context_.get());
   if (status != 0)
     return fail(Error{"kernel", first_line(errors.empty() ? "nftables failed" : errors)});

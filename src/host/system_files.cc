@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace quay {
@@ -68,9 +69,11 @@ Result<std::string> SystemFiles::read(const std::string& path) {
   }
 }
 
-bool SystemFiles::exists(const std::string& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
+std::optional<TimePoint> SystemFiles::modified(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0)
+    return std::nullopt;
+  return TimePoint(std::chrono::seconds(status.st_mtim.tv_sec));
 }
 
 std::vector<std::string> SystemFiles::list(const std::string& folder, const std::string& ending) {
@@ -87,7 +90,9 @@ std::vector<std::string> SystemFiles::list(const std::string& folder, const std:
 }
 
 Result<void> SystemFiles::write(const std::string& path, const std::string& content) {
-  const fs::path folder = fs::path(path).parent_path();
+  fs::path folder = fs::path(path).parent_path();
+  if (folder.empty())
+    folder = ".";
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)

@@ -8,7 +8,7 @@ namespace quay {
 class SystemFiles : public Files {
  public:
   Result<std::string> read(const std::string& path) override;
-  bool exists(const std::string& path) override;
+  std::optional<TimePoint> modified(const std::string& path) override;
   std::vector<std::string> list(const std::string& folder, const std::string& ending) override;
   Result<void> write(const std::string& path, const std::string& content) override;
 };

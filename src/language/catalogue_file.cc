@@ -11,9 +11,15 @@
 namespace quay {
 namespace {
 
+// Names of chains and counters that are not a service's.
+bool is_reserved(std::string_view id) {
+  return id == "denied" || id == "rejected" || id == "limit" || id == "icmp" || id == "icmpv6" ||
+         id == "any" || id.starts_with("from") || id.starts_with("own");
+}
+
 // Ids become names of nft objects, keys of TOML and words of a command line.
 bool good_id(std::string_view id) {
-  return !id.empty() && id.size() <= 32 && id[0] >= 'a' && id[0] <= 'z' &&
+  return !id.empty() && id.size() <= 32 && id[0] >= 'a' && id[0] <= 'z' && !is_reserved(id) &&
          id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
@@ -193,7 +199,10 @@ Parsed<Service> parse_service(std::string_view text, const std::string& file) {
     read_endpoints(in, service.scope, service.port.has_value(), service.clients.has_value(),
                    service.endpoints);
     in.tables("functions", [&](TomlReader& table) {
-      service.functions.push_back(read_function(table, service.scope, service.clients.has_value()));
+      Function function = read_function(table, service.scope, service.clients.has_value());
+      if (service.function(function.id) != nullptr)
+        table.fault("id", fmt::format("there are two functions `{}`", function.id));
+      service.functions.push_back(std::move(function));
     });
     in.tables("requests",
               [&](TomlReader& table) { service.requests.push_back(read_request(table)); });

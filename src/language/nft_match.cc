@@ -1,5 +1,7 @@
 #include "language/nft_match.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "language/icmp_names.h"
@@ -20,15 +22,18 @@ Texts combine(const Texts& left, const Texts& right) {
   return result;
 }
 
+// True when the prefixes leave some address of their family out.
+bool limits(const std::vector<Prefix>& prefixes) {
+  return !prefixes.empty() && std::none_of(prefixes.begin(), prefixes.end(),
+                                           [](const Prefix& prefix) { return prefix.length == 0; });
+}
+
 Texts addresses(const std::vector<Prefix>& prefixes, std::string_view side) {
   Texts texts;
-  for (const Prefix& prefix : prefixes) {
-    if (prefix.length == 0)  // nft leaves such a comparison out
-      texts.push_back(prefix.family() == Family::V4 ? "meta nfproto ipv4 " : "meta nfproto ipv6 ");
-    else
+  if (limits(prefixes))
+    for (const Prefix& prefix : prefixes)
       texts.push_back(fmt::format("{} {} {} ", prefix.family() == Family::V4 ? "ip" : "ip6", side,
                                   to_text(prefix)));
-  }
   return texts;
 }
 
@@ -62,7 +67,7 @@ Texts transport(const Match& match, Protocol protocol) {
 }
 
 bool implies_family(const Match& match) {
-  return !match.sources.empty() || !match.destinations.empty() || !match.icmp_types.empty();
+  return limits(match.sources) || limits(match.destinations) || !match.icmp_types.empty();
 }
 
 std::string interface_text(const Match& match, Direction direction) {

@@ -1,5 +1,6 @@
 // The texts that change a table, and the reading of what the kernel lists.
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <iomanip>
 #include <sstream>
@@ -13,6 +14,7 @@ namespace quay {
 namespace {
 
 constexpr std::string_view kTable = "inet quaymaster";
+constexpr std::array kBaseChains{"input", "output", "forward"};
 
 std::string slotted(std::string_view name, Slot slot) {
   return fmt::format("{}_{}", name, static_cast<char>(slot));
@@ -29,7 +31,7 @@ std::string with_slot(const std::string& rule, Slot slot) {
 }
 
 std::string hook(const std::string& chain) {
-  const bool base = chain == "input" || chain == "output" || chain == "forward";
+  const bool base = std::ranges::find(kBaseChains, chain) != kBaseChains.end();
   return base ? fmt::format("type filter hook {} priority filter; policy drop; ", chain) : "";
 }
 
@@ -73,8 +75,9 @@ class Script {
 
 std::vector<std::string> element_texts(const NftMap& map) {
   std::vector<std::string> texts;
+  texts.reserve(map.elements.size());
   for (const auto& [key, verdict] : map.elements)
-    texts.push_back(key + " : " + verdict);
+    texts.push_back(fmt::format("{} : {}", key, verdict));
   return texts;
 }
 
@@ -103,34 +106,21 @@ std::string nft_script(const NftTable& table, Slot slot) {
   return script.text();
 }
 
-std::string nft_cleanup(const NftTable& table, const NftListing& listed, Slot slot) {
-  Script script;
-  const Slot old = other(slot);
-  const NftTable& before = listed.table;
-  for (const auto& [name, map] : before.maps)
-    if (table.maps.contains(name) && !map.elements.empty())
-      script.command("flush", "map", slotted(name, old));
-  for (const auto& [name, rules] : before.chains)
-    if (!table.chains.contains(name))
-      script.command("flush", "chain", name);
-  for (const auto& [name, map] : before.maps)
-    if (!table.maps.contains(name))
-      for (const Slot each : {Slot::A, Slot::B})
-        script.command("delete", "map", slotted(name, each));
-  for (const auto& [name, rules] : before.chains)
-    if (!table.chains.contains(name))
-      script.command("delete", "chain", name);
-  for (const std::string& counter : before.counters)
-    if (!table.counters.contains(counter))
-      script.command("delete", "counter", counter);
-  return script.text();
+std::string nft_clear() {
+  return fmt::format("table {0}\ndelete table {0}\n", kTable);
 }
 
-std::string nft_update(const NftTable& from, const NftTable& to, Slot slot) {
-  Script script;
-  for (const std::string& counter : to.counters)
-    if (!from.counters.contains(counter))
-      script.declare("counter", counter, "");
+bool NftListing::sound() const {
+  return unknown.empty() && std::ranges::all_of(kBaseChains, [this](const char* name) {
+           const auto chain = table.chains.find(name);
+           return chain != table.chains.end() && !chain->second.empty();
+         });
+}
+
+namespace {
+
+// Chains that are new or changed.
+void update_chains(Script& script, const NftTable& from, const NftTable& to, Slot slot) {
   for (const auto& [name, rules] : to.chains) {
     const auto before = from.chains.find(name);
     if (before != from.chains.end() && before->second == rules)
@@ -141,26 +131,56 @@ std::string nft_update(const NftTable& from, const NftTable& to, Slot slot) {
       script.command("flush", "chain", name);
     script.rules(name, rules, slot);
   }
-  for (const auto& [name, map] : to.maps) {
-    const auto& before = from.maps.at(name).elements;
-    std::vector<std::string> gone;
-    std::vector<std::string> fresh;
-    for (const auto& [key, verdict] : before)
-      if (!map.elements.contains(key))
-        gone.push_back(key);
-    for (const auto& [key, verdict] : map.elements)
-      if (!before.contains(key))
-        fresh.push_back(key + " : " + verdict);
-    script.elements("delete", slotted(name, slot), gone);
-    script.elements("add", slotted(name, slot), fresh);
-  }
+}
+
+void update_map(Script& script, const std::string& name, const NftMap& from, const NftMap& to) {
+  std::vector<std::string> gone;
+  for (const auto& [key, verdict] : from.elements)
+    if (!to.elements.contains(key))
+      gone.push_back(key);
+  NftMap fresh;
+  for (const auto& [key, verdict] : to.elements)
+    if (!from.elements.contains(key))
+      fresh.elements.emplace(key, verdict);
+  script.elements("delete", name, gone);
+  script.elements("add", name, element_texts(fresh));
+}
+
+// Removes what `keep` does not have. Chains are emptied first, as they may lead to each other.
+void remove_others(Script& script, const NftTable& from, const NftTable& keep) {
   for (const char* verb : {"flush", "delete"})
     for (const auto& [name, rules] : from.chains)
-      if (!to.chains.contains(name))
+      if (!keep.chains.contains(name))
         script.command(verb, "chain", name);
   for (const std::string& counter : from.counters)
-    if (!to.counters.contains(counter))
+    if (!keep.counters.contains(counter))
       script.command("delete", "counter", counter);
+}
+
+}  // namespace
+
+std::string nft_cleanup(const NftTable& table, const NftListing& listed, Slot slot) {
+  Script script;
+  for (const auto& [name, map] : listed.table.maps) {
+    if (table.maps.contains(name) && !map.elements.empty())
+      script.command("flush", "map", slotted(name, other(slot)));
+    if (!table.maps.contains(name))
+      for (const Slot each : {Slot::A, Slot::B})
+        script.command("delete", "map", slotted(name, each));
+  }
+  remove_others(script, listed.table, table);
+  return script.text();
+}
+
+std::string nft_update(const NftTable& from, const NftTable& to, Slot slot) {
+  Script script;
+  for (const std::string& counter : to.counters)
+    if (!from.counters.contains(counter))
+      script.declare("counter", counter, "");
+  update_chains(script, from, to, slot);
+  for (const auto& [name, map] : to.maps)
+    update_map(script, slotted(name, slot), from.maps.at(name), map);
+  remove_others(script, from, to);
   return script.text();
 }
 
@@ -203,11 +223,13 @@ Result<std::vector<Block>> parse_blocks(std::string_view text) {
     } else if (in_block) {
       blocks.back().lines.emplace_back(content);
     } else if (content.ends_with('{')) {
-      const std::vector<std::string> words = split_words(content);
+      const std::vector<std::string_view> words = split(content, ' ');
       if (words.size() != 3)
         return fail(fmt::format("`{}` does not begin an object of a table", content));
-      blocks.push_back({words[0], words[1], {}});
+      blocks.push_back({std::string(words[0]), std::string(words[1]), {}});
       in_block = true;
+    } else if (content != "}") {
+      blocks.push_back({"line", std::string(content), {}});  // such as `flags dormant`
     }
   }
   if (!in_table || in_block)
@@ -291,7 +313,6 @@ Result<NftListing> parse_nft_listing(std::string_view text) {
     listing.unknown.emplace_back("rules look in both slots");
   listing.slot = slots.empty() ? Slot::A : *slots.begin();
   listing.table.maps = std::move(maps[listing.slot]);
-  listing.retired = std::move(maps[other(listing.slot)]);
   return listing;
 }
 

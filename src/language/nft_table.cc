@@ -254,6 +254,7 @@ std::vector<DirectionBuilder::Key> DirectionBuilder::keys_of(const Rule& rule) c
       match.states != kEveryState || rule.until || !plain_accept(rule))
     return {};
   std::vector<Key> keys;
+  keys.reserve(ports.size());
   for (const Port port : ports)
     keys.push_back({by_source, match.interface_is_not ? "" : match.interface->text,
                     match.protocols.front(), port});
@@ -376,22 +377,35 @@ NftTable nft_table(const RuleList& rules) {
   return table;
 }
 
+namespace {
+
+// The direction that a map belongs to: the first word of its name.
+std::string_view direction_of(std::string_view map) {
+  return map.substr(0, map.find('_'));
+}
+
+bool changes_a_verdict(const NftMap& from, const NftMap& to) {
+  return std::any_of(to.elements.begin(), to.elements.end(), [&](const auto& element) {
+    const auto before = from.elements.find(element.first);
+    return before != from.elements.end() && before->second != element.second;
+  });
+}
+
+}  // namespace
+
 bool can_update(const NftTable& from, const NftTable& to) {
-  bool elements_changed = false;
   if (from.maps.size() != to.maps.size())
     return false;
+  std::set<std::string_view> changed;  // directions with a map that changes
   for (const auto& [name, map] : to.maps) {
     const auto before = from.maps.find(name);
-    if (before == from.maps.end() || before->second.type != map.type)
+    if (before == from.maps.end() || before->second.type != map.type ||
+        changes_a_verdict(before->second, map))
       return false;
-    elements_changed = elements_changed || before->second.elements != map.elements;
-    for (const auto& [key, verdict] : map.elements) {
-      const auto old = before->second.elements.find(key);
-      if (old != before->second.elements.end() && old->second != verdict)
-        return false;
-    }
+    if (before->second.elements != map.elements && !changed.insert(direction_of(name)).second)
+      return false;
   }
-  if (!elements_changed)
+  if (changed.empty())
     return true;
   return std::all_of(to.chains.begin(), to.chains.end(), [&](const auto& chain) {
     const auto before = from.chains.find(chain.first);

@@ -41,10 +41,13 @@ struct NftTable {
 
 // A table as the kernel lists it, with what a listing adds.
 struct NftListing {
-  NftTable table;                         // of the slot in use
-  Slot slot = Slot::A;                    // in use
-  std::map<std::string, NftMap> retired;  // maps of the other slot
-  std::vector<std::string> unknown;       // lines that are not ours to understand
+  NftTable table;                    // with the maps of the slot in use
+  Slot slot = Slot::A;               // in use
+  std::vector<std::string> unknown;  // what is not ours to understand
+
+  // True when the table can be one of ours: three base chains that are not empty, and nothing
+  // unknown.
+  bool sound() const;
 };
 
 // The nflog group that denied and logged packets are sent to, at most kDeniedPerSecond of the
@@ -57,8 +60,13 @@ NftTable nft_table(const RuleList& rules);
 
 // A whole script, loadable with `nft -f` into a kernel with or without the table. What the table
 // had before in that slot and in those chains is gone; chains, maps and counters that `table`
-// does not know are emptied of meaning (nothing leads to them) and stay.
+// does not know stay, but nothing leads to them. Loaded over a table that uses the same slot it is
+// still one transaction, but a packet under way may see old rules and new elements.
 std::string nft_script(const NftTable& table, Slot slot);
+
+// The transaction before nft_script() that clears away a table with something unknown in it. Run
+// as one script with it; between the two nothing of ours is enforced for packets under way.
+std::string nft_clear();
 
 // The transaction that follows a replacement: empties the other slot and removes what `table`
 // does not know of `listed`. Empty when there is nothing to do.
@@ -68,9 +76,9 @@ std::string nft_cleanup(const NftTable& table, const NftListing& listed, Slot sl
 // Only for changes that can_update() allows.
 std::string nft_update(const NftTable& from, const NftTable& to, Slot slot);
 
-// True when the change touches elements or existing chains but not both, and changes no
-// element's verdict: then a packet under way sees the old policy or the new one. Otherwise the
-// change is a replacement into the other slot.
+// True when the change touches existing chains alone, or elements alone of at most one map in each
+// direction without changing an element's verdict: then a packet under way sees the old policy or
+// the new one. Otherwise the change is a replacement into the other slot.
 bool can_update(const NftTable& from, const NftTable& to);
 
 // Reads what `nft --stateless list table inet quaymaster` prints. Fails on a text that is not

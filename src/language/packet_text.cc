@@ -1,6 +1,7 @@
 #include "language/packet_text.h"
 
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -38,6 +39,7 @@ class Reader {
   const std::vector<std::string>& words_;
   std::size_t at_ = 0;
   PacketQuery query_;
+  std::set<std::string> seen_;
   std::string type_;  // read last: its meaning depends on the protocol
 };
 
@@ -121,8 +123,12 @@ Result<void> Reader::read_word() {
       continue;
     if (at_ == words_.size())
       return fail(fmt::format("`{}` needs a word after it", word));
+    if (!seen_.insert(word).second)
+      return fail(fmt::format("`{}` stands twice", word));
     return read_keyword(word, words_[at_++]);
   }
+  if (!seen_.insert("port").second)
+    return fail(fmt::format("`{}` is a second port or protocol; a packet has one", word));
   return read_endpoint(word);
 }
 
@@ -149,6 +155,9 @@ Result<PacketQuery> Reader::read() {
   if (query_.source && query_.destination &&
       query_.source->family() != query_.destination->family())
     return fail("`from` and `to` are of different IP versions");
+  const std::optional<Prefix>& address = query_.source ? query_.source : query_.destination;
+  if (address && query_.protocols.size() == 1 && !exists_in(query_.protocols[0], address->family()))
+    return fail(fmt::format("{} does not exist in that IP version", to_text(query_.protocols[0])));
   return query_;
 }
 
@@ -159,7 +168,10 @@ Result<PacketQuery> parse_packet(const std::vector<std::string>& words) {
 }
 
 Result<PacketQuery> parse_packet(std::string_view sentence) {
-  return parse_packet(split_words(sentence));
+  const auto words = split_words(sentence);
+  if (!words)
+    return fail("a quote is not closed");
+  return parse_packet(*words);
 }
 
 std::string to_text(const PacketQuery& query) {

@@ -40,6 +40,9 @@ TEST(PacketText, TellsWhatIsWrong) {
       {"in icmp type hello", "`hello` is not a type of icmp"},
       {"in state old", "`old` is not a state: new, established, related, invalid, untracked"},
       {"in from 10.0.0.1 to fd00::1", "`from` and `to` are of different IP versions"},
+      {"in 22/tcp 80/tcp", "`80/tcp` is a second port or protocol; a packet has one"},
+      {"in from 10.0.0.1 from 10.0.0.2", "`from` stands twice"},
+      {"in icmp from fd00::1", "icmp does not exist in that IP version"},
       {"in on wwan+", "a packet is on one interface, not on `wwan+`"}};
   for (const auto& [text, expected] : cases) {
     const auto query = parse_packet(text);

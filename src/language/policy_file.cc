@@ -17,6 +17,7 @@ namespace {
 template <typename Map>
 std::vector<std::string> keys(const Map& map) {
   std::vector<std::string> result;
+  result.reserve(map.size());
   for (const auto& [key, value] : map)
     result.push_back(key);
   return result;
@@ -58,20 +59,38 @@ void PolicyReader::read_profile(TomlReader& in) {
   policy_.profile = *profile;
 }
 
+// Why an interface cannot be called so; nothing when it can.
+std::string interface_fault(const std::string& name, const std::string& text,
+                            const std::map<std::string, InterfaceName>& known) {
+  const auto interface = parse_interface(text);
+  if (!interface)
+    return interface.error().reason;
+  if (interface->wildcard())
+    return fmt::format("`{}` is not one interface", text);
+  if (*interface == kLoopback)
+    return "lo is the gateway itself, not an external interface";
+  const auto own_name = parse_interface(name);
+  if (!own_name || own_name->wildcard())
+    return fmt::format("`{}` cannot name an interface: letters, digits, `-`, `_`, at most 15",
+                       name);
+  for (const auto& [other, taken] : known) {
+    if (taken == *interface)
+      return fmt::format("{} is already called `{}`", text, other);
+    if (taken.text == name || other == text)
+      return fmt::format("one interface is called `{0}`, and another is `{0}`",
+                         taken.text == name ? name : text);
+  }
+  return {};
+}
+
 void PolicyReader::read_interfaces(TomlReader& in) {
   in.table("interfaces", [&](TomlReader& table) {
     table.named_texts([&](const std::string& name, const std::string& text) {
-      const auto interface = parse_interface(text);
-      if (!interface)
-        return table.fault(name, interface.error().reason);
-      if (interface->wildcard())
-        return table.fault(name, fmt::format("`{}` is not one interface", text));
-      if (*interface == kLoopback)
-        return table.fault(name, "lo is the gateway itself, not an external interface");
-      for (const auto& [other, known] : policy_.interfaces)
-        if (known == *interface)
-          return table.fault(name, fmt::format("{} is already called `{}`", text, other));
-      policy_.interfaces.emplace(name, *interface);
+      const std::string fault = interface_fault(name, text, policy_.interfaces);
+      if (fault.empty())
+        policy_.interfaces.emplace(name, InterfaceName{text});
+      else
+        table.fault(name, fault);
     });
   });
 }
@@ -86,9 +105,35 @@ void check_port(TomlReader& in, std::string_view key, const std::string& owner,
                               to_text(choice->allowed)));
 }
 
+// A port that is to be opened must not be one that the gateway keeps for itself.
+void check_not_internal(TomlReader& in, const std::string& owner, const Catalogue& catalogue,
+                        const std::vector<Endpoint>& endpoints, Port port) {
+  const auto opens = [&](Protocol protocol) {
+    return std::any_of(endpoints.begin(), endpoints.end(), [&](const Endpoint& e) {
+      return e.direction == Direction::In && e.local && *e.local == Ports(ChosenPort{}) &&
+             std::find(e.protocols.begin(), e.protocols.end(), protocol) != e.protocols.end();
+    });
+  };
+  for (const auto& [id, service] : catalogue.services)
+    for (const Endpoint& endpoint : service.endpoints) {
+      const PortSet* kept = endpoint.local ? std::get_if<PortSet>(&*endpoint.local) : nullptr;
+      if (endpoint.scope == Scope::Internal && kept != nullptr && kept->contains(port) &&
+          std::any_of(endpoint.protocols.begin(), endpoint.protocols.end(), opens))
+        in.fault("port", fmt::format("{} may not use {}: {} keeps it for the gateway itself", owner,
+                                     port, id));
+    }
+}
+
 void PolicyReader::read_switch(const Service& service, TomlReader& in, ServicePolicy& chosen) {
   chosen.enabled = in.boolean("enabled");
   chosen.exposed = in.boolean("exposed");
+  if (service.switching == Switch::Host && (in.has("on") || in.has("from")))
+    in.fault(in.has("on") ? "on" : "from",
+             fmt::format("{} is part of what every host needs, on every interface", service.id));
+  if (service.scope == Scope::Internal)
+    for (const char* key : {"exposed", "on", "from"})
+      if (in.has(key))
+        in.fault(key, fmt::format("{} is reached from the gateway alone", service.id));
   if (service.switching == Switch::Free)
     return;
   for (const auto& [key, value] :
@@ -109,6 +154,8 @@ void PolicyReader::read_reach(const Service& service, TomlReader& in, ServicePol
     if (!policy_.interfaces.contains(name))
       in.fault("on", fmt::format("`{}` is not named in [interfaces]{}", name,
                                  suggestion(name, keys(policy_.interfaces))));
+  if (service.switching == Switch::Always && chosen.on && chosen.on->empty())
+    in.fault("on", fmt::format("{} is always open; it needs an interface", service.id));
   const auto from = in.texts("from").value_or(std::vector<std::string>{});
   for (const std::string& text : from) {
     const auto prefix = parse_prefix(text);
@@ -121,7 +168,7 @@ void PolicyReader::read_reach(const Service& service, TomlReader& in, ServicePol
       has_open_server_port(service.endpoints) ||
       std::any_of(service.functions.begin(), service.functions.end(),
                   [](const Function& f) { return has_open_server_port(f.endpoints); });
-  if (!from.empty() && !reachable)
+  if (!from.empty() && !reachable && service.scope == Scope::External)
     in.fault("from", fmt::format("{} has no port that is reached from outside", service.id));
 }
 
@@ -133,13 +180,16 @@ void PolicyReader::read_function(const Service& service, const std::string& id, 
   policy.port = in.port("port");
   if (function == nullptr) {
     std::vector<std::string> known;
+    known.reserve(service.functions.size());
     for (const Function& f : service.functions)
       known.push_back(f.id);
     return in.fault(
         "", fmt::format("{} has no function `{}`{}", service.id, id, suggestion(id, known)));
   }
-  if (policy.port)
+  if (policy.port) {
     check_port(in, "port", service.id + "." + id, function->port, one_port(*policy.port));
+    check_not_internal(in, service.id + "." + id, catalogue_, function->endpoints, *policy.port);
+  }
 }
 
 void PolicyReader::read_service(const std::string& id, TomlReader& in) {
@@ -166,8 +216,10 @@ void PolicyReader::read_service(const std::string& id, TomlReader& in) {
   });
   if (service == nullptr)
     return;
-  if (chosen.port)
+  if (chosen.port) {
     check_port(in, "port", id, known.port, one_port(*chosen.port));
+    check_not_internal(in, id, catalogue_, known.endpoints, *chosen.port);
+  }
   if (chosen.clients)
     check_port(in, "clients", id, known.clients, *chosen.clients);
 }
@@ -201,6 +253,9 @@ void PolicyReader::read_own(TomlReader& in) {
   policy_.rules.push_back(std::move(*rule));
 }
 
+// The kernel compares times as nanoseconds since 1970 in 64 bits, with a sign.
+constexpr TimePoint kLastTime{std::chrono::seconds(9'223'372'036)};
+
 void PolicyReader::read_opening(TomlReader& in) {
   Opening opening;
   auto rule = read_rule(in);
@@ -212,6 +267,8 @@ void PolicyReader::read_opening(TomlReader& in) {
     return;
   if (rule->verdict != Verdict::Accept && rule->verdict != Verdict::Limit)
     in.fault("rule", "an opening allows or limits; what closes is a rule");
+  if (*until >= kLastTime)
+    in.fault("until", "the kernel counts time up to the year 2262");
   opening.rule = std::move(*rule);
   opening.until = *until;
   policy_.openings.push_back(std::move(opening));
@@ -253,6 +310,7 @@ void PolicyReader::read(TomlReader& in) {
 
 std::string quoted_list(const std::vector<std::string>& texts) {
   std::vector<std::string> quoted;
+  quoted.reserve(texts.size());
   for (const std::string& text : texts)
     quoted.push_back(toml_quoted(text));
   return "[" + join(quoted, ", ") + "]";
@@ -276,6 +334,7 @@ std::string service_text(const std::string& id, const ServicePolicy& service) {
     text += fmt::format("on = {}\n", quoted_list(*service.on));
   if (!service.from.empty()) {
     std::vector<std::string> prefixes;
+    prefixes.reserve(service.from.size());
     for (const Prefix& prefix : service.from)
       prefixes.push_back(to_text(prefix));
     text += fmt::format("from = {}\n", quoted_list(prefixes));

@@ -38,6 +38,21 @@ TEST(PolicyFile, EveryFaultIsToldWithItsLine) {
       {"[services.mqtt]\nport = 1884\n", {"policy.toml:2: the port of mqtt cannot be chosen"}},
       {"[services.bacnet]\nport = 47900\n",
        {"policy.toml:2: bacnet may not use 47900: allowed are 47808-47823,49152-65535"}},
+      {"[services.lon.functions.rni]\nport = 1629\n",
+       {"policy.toml:2: lon.rni may not use 1629: lon-ip70 keeps it for the gateway itself"}},
+      {"[services.web]\nport = 5432\n",
+       {"policy.toml:2: web may not use 5432: cms keeps it for the gateway itself"}},
+      {"[services.dhcp-client]\non = []\n",
+       {"policy.toml:2: dhcp-client is part of what every host needs, on every interface"}},
+      {"[services.cms]\nfrom = [\"10.0.0.0/8\"]\n",
+       {"policy.toml:2: cms is reached from the gateway alone"}},
+      {"[services.lon-ip70]\non = []\n",
+       {"policy.toml:2: lon-ip70 is always open; it needs an interface"}},
+      {"[interfaces]\neth0 = \"eth1\"\neth1 = \"eth0\"\n",
+       {"policy.toml:3: one interface is called `eth1`, and another is `eth1`"}},
+      {"[[openings]]\nrule = \"allow 22\"\nuntil = 2600-01-01T00:00:00Z\n",
+       {"policy.toml:3: the kernel counts time up to the year 2262"}},
+      {"[[rules]]\nrule = \"allow 22 comment 'abc\"\n", {"policy.toml:2: a quote is not closed"}},
       {"[services.bacnet]\nport = 70000\n",
        {"policy.toml:2: `port` must be a port from 1 to 65535"}},
       {"[services.ntp]\nfrom = [\"10.0.0.0/8\"]\n",
@@ -123,7 +138,7 @@ RC_GTEST_PROP(PolicyFile, APrintedPolicyReadsBackToItself, ()) {
   Policy policy;
   policy.profile = *rc::gen::element<std::string>("enhanced", "standard");
   policy.forward_leave = *rc::gen::arbitrary<bool>();
-  policy.interfaces = {{"lan", {"eth0"}}, {"wan side", {"eth1"}}};
+  policy.interfaces = {{"lan", {"eth0"}}, {"wan-side", {"eth1"}}};
   for (const std::string& id : generate::service_ids()) {
     ServicePolicy& service = policy.services[id];
     service.enabled =
@@ -131,7 +146,7 @@ RC_GTEST_PROP(PolicyFile, APrintedPolicyReadsBackToItself, ()) {
     service.reason = *generate::words();
     if (id == "mqtt") {
       service.exposed = *rc::gen::arbitrary<bool>();
-      service.on = std::vector<std::string>{"wan side"};
+      service.on = std::vector<std::string>{"wan-side"};
       service.from = {*generate::prefix()};
     }
   }

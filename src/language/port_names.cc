@@ -20,10 +20,11 @@ void add(PortNames& names, const std::string& name, Port port, Protocol protocol
 
 PortNames parse_port_names(std::string_view text) {
   PortNames names;
-  for (const std::string_view line : split(text, '\n')) {
-    std::vector<std::string> words = split_words(line.substr(0, line.find('#')));
-    if (words.size() < 2)
+  for (const std::string_view line : quay::split(text, '\n')) {
+    auto split = split_words(line.substr(0, line.find('#')));
+    if (!split || split->size() < 2)
       continue;
+    std::vector<std::string>& words = *split;
     const std::size_t slash = words[1].find('/');
     const auto port = parse_number(words[1].substr(0, slash), 65535);
     if (!port || *port == 0 || slash == std::string::npos)

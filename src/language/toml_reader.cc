@@ -125,7 +125,7 @@ void TomlReader::tables(std::string_view key, const std::function<void(TomlReade
   if (node == nullptr)
     return;
   const toml::array* array = node->as_array();
-  if (array == nullptr || !array->is_homogeneous<toml::table>())
+  if (array == nullptr || (!array->empty() && !array->is_homogeneous<toml::table>()))
     return wrong_type(*node, key, fmt::format("tables: [[{}]]", key));
   for (const toml::node& element : *array) {
     TomlReader reader(*element.as_table(), file_, errors_);

@@ -82,6 +82,7 @@ class Reader {
   std::size_t at_ = 0;
   const RuleNames& names_;
   UserRule rule_;
+  bool protocol_seen_ = false;
   bool many_ports_ = false;
   std::vector<NamedProtocols> named_;
 };
@@ -262,7 +263,7 @@ Result<void> Reader::read_end(RuleEnd& end, std::string_view keyword) {
 }
 
 Result<void> Reader::read_protocol() {
-  if (rule_.protocol)
+  if (std::exchange(protocol_seen_, true))
     return fail("`proto` stands twice");
   const auto word = argument("proto");
   return word ? set_protocol(*word) : fail(word.error());
@@ -387,7 +388,10 @@ bool good_comment(std::string_view comment) {
 }
 
 Result<UserRule> parse_user_rule(std::string_view text, const RuleNames& names) {
-  return Reader(split_words(text), names).read();
+  auto words = split_words(text);
+  if (!words)
+    return fail("a quote is not closed");
+  return Reader(std::move(*words), names).read();
 }
 
 Result<RuleCommand> parse_rule_command(const std::vector<std::string>& words,

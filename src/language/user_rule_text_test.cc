@@ -16,7 +16,7 @@ RuleNames names() {
 }
 
 std::string canonical(const std::string& text) {
-  const auto command = parse_rule_command(split_words(text), names());
+  const auto command = parse_rule_command(*split_words(text), names());
   return command ? to_text(*command) : "error: " + command.error().reason;
 }
 
@@ -121,7 +121,7 @@ RC_GTEST_PROP(UserRule, APrintedCommandParsesBackToItself, (std::uint8_t positio
     command.edit = DeleteRule{};
   if (kind == 4)
     command = {DeleteNumber{position + 1U}, {}};
-  const auto back = parse_rule_command(split_words(to_text(command)), names());
+  const auto back = parse_rule_command(*split_words(to_text(command)), names());
   RC_ASSERT(back.has_value());
   RC_ASSERT(*back == command);
 }

@@ -49,7 +49,8 @@ Result<Address> parse_address(std::string_view text) {
   const std::string zero_ended(text);
   std::array<std::uint8_t, 16> bytes{};
   const bool v6 = text.find(':') != std::string_view::npos;
-  if (inet_pton(v6 ? AF_INET6 : AF_INET, zero_ended.c_str(), bytes.data()) != 1)
+  if (text.find('\0') != std::string_view::npos ||
+      inet_pton(v6 ? AF_INET6 : AF_INET, zero_ended.c_str(), bytes.data()) != 1)
     return fail(fmt::format("`{}` is not an IP address", text));
   Address address{v6 ? Family::V6 : Family::V4, 0};
   for (std::size_t i = 0; i < (v6 ? 16U : 4U); ++i)

@@ -20,7 +20,7 @@ Result<InterfaceName> parse_interface(std::string_view text) {
   if (text.find(':') != std::string_view::npos)
     return fail(fmt::format("`{}` is an interface alias; rules see only the interface", text));
   const std::string_view stem = text.ends_with('+') ? text.substr(0, text.size() - 1) : text;
-  if (text.empty() || text.size() > 15 || text == "." || text == ".." ||
+  if (stem.empty() || text.size() > 15 || text == "." || text == ".." ||
       !std::all_of(stem.begin(), stem.end(), good))
     return fail(fmt::format("`{}` is not the name of an interface", text));
   return InterfaceName{std::string(text)};

@@ -73,7 +73,7 @@ TEST(Interface, Names) {
   for (const char* good : {"eth0", "wwan+", "br-lan", "enp3s0.100", "123456789012345"})
     EXPECT_TRUE(parse_interface(good)) << good;
   for (const char* bad :
-       {"", ".", "..", "eth0:1", "e th", "a/b", "1234567890123456", "e?th0", "eth\"0", "+x"})
+       {"", ".", "..", "eth0:1", "e th", "a/b", "1234567890123456", "e?th0", "eth\"0", "+x", "+"})
     EXPECT_FALSE(parse_interface(bad)) << bad;
   EXPECT_TRUE(InterfaceName{"wwan+"}.matches("wwan0"));
   EXPECT_FALSE(InterfaceName{"wwan+"}.matches("eth0"));

@@ -14,8 +14,8 @@ namespace quay {
 
 // What is unset means any packet there is, with two exceptions that keep answers readable. Unless
 // a state is given, the question is about the first packet of a flow, which conntrack calls new.
-// Unless they are given, or the interface is lo, addresses are not loopback addresses: those never
-// travel on a wire, and every policy drops them there.
+// Unless it says otherwise, it is about a wire: neither about lo nor about loopback addresses,
+// which every policy keeps apart.
 struct PacketQuery {
   Direction direction = Direction::In;
   std::string interface;  // the operator's name or the kernel's; empty: any

@@ -27,6 +27,11 @@ bool has_ports(Protocol protocol) {
   return protocol == Protocol::Tcp || protocol == Protocol::Udp;
 }
 
+bool exists_in(Protocol protocol, Family family) {
+  return family == Family::V4 ? protocol != Protocol::Icmpv6
+                              : protocol != Protocol::Icmp && protocol != Protocol::Igmp;
+}
+
 std::string to_text(Protocol protocol) {
   for (const auto& [value, name] : kNames)
     if (value == protocol)

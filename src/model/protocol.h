@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "model/address.h"
+
 namespace quay {
 
 // Any value from 0 to 255 is valid; those with a name here are the ones that texts may use.
@@ -24,6 +26,9 @@ enum class Protocol : std::uint8_t {
 
 // True for the protocols whose packets carry ports that a rule may ask for.
 bool has_ports(Protocol protocol);
+
+// False for ICMPv6 in IPv4, and for ICMP and IGMP in IPv6.
+bool exists_in(Protocol protocol, Family family);
 
 // "tcp", "icmpv6", or the number where there is no name. "ipv6-icmp" is read as icmpv6.
 std::string to_text(Protocol protocol);

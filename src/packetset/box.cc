@@ -1,6 +1,7 @@
 #include "packetset/box.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace quay {
 namespace {
@@ -48,12 +49,6 @@ IntervalSet<std::uint8_t> state_set(StateSet states) {
   return IntervalSet<std::uint8_t>(std::move(numbers));
 }
 
-// Protocols that exist in one family alone.
-bool foreign(Protocol protocol, Family family) {
-  return family == Family::V4 ? protocol == Protocol::Icmpv6
-                              : protocol == Protocol::Icmp || protocol == Protocol::Igmp;
-}
-
 }  // namespace
 
 InterfaceNames::InterfaceNames(const RuleList& rules) : names_{"any other interface"} {
@@ -88,10 +83,6 @@ bool Box::empty() const {
          source_ports.empty() || destination_ports.empty() || icmp_types.empty() || states.empty();
 }
 
-Box every_packet(Family family, const InterfaceNames& names) {
-  return box_of(Match{}, family, names);
-}
-
 Box box_of(const Match& match, Family family, const InterfaceNames& names) {
   Box box;
   if (match.family && *match.family != family)
@@ -113,13 +104,13 @@ Box box_of(const Match& match, Family family, const InterfaceNames& names) {
 
 Box box_of(const PacketQuery& query, Family family, const InterfaceNames& names) {
   Box box;
-  box.interfaces =
-      query.interface.empty() ? names.all() : names.matching(InterfaceName{query.interface});
+  box.interfaces = query.interface.empty() ? names.all().subtract(names.matching(kLoopback))
+                                           : names.matching(InterfaceName{query.interface});
   box.sources = asked_addresses(query, query.source, family);
   box.destinations = asked_addresses(query, query.destination, family);
   box.protocols = protocol_set(query.protocols);
   for (const Protocol protocol : query.protocols)
-    if (foreign(protocol, family))
+    if (!exists_in(protocol, family))
       box.protocols = box.protocols.subtract(protocol_set({protocol}));
   box.source_ports = query.source_ports.value_or(every_port());
   box.destination_ports = query.destination_ports.value_or(every_port());
@@ -161,17 +152,35 @@ std::vector<Box> subtract(const Box& a, const Box& b) {
   return rest;
 }
 
+namespace {
+
+// A member of the set: one that reads like a real packet's where the set has it.
+template <typename Number>
+Number pick(const IntervalSet<Number>& set, std::initializer_list<Number> likely) {
+  for (const Number number : likely)
+    if (set.contains(number))
+      return number;
+  return set.intervals().front().first;
+}
+
+Address pick_address(const IntervalSet<AddressBits>& set, Family family, const char* v4,
+                     const char* v6) {
+  return {family, pick(set, {parse_address(family == Family::V4 ? v4 : v6)->bits})};
+}
+
+}  // namespace
+
 Packet any_packet(const Box& box, Direction direction, Family family, const InterfaceNames& names) {
-  const auto first = [](const auto& set) { return set.intervals().front().first; };
+  const std::uint16_t interface = box.interfaces.intervals().back().last;
   return {.direction = direction,
-          .interface = names.text(first(box.interfaces)),
-          .source = {family, first(box.sources)},
-          .destination = {family, first(box.destinations)},
-          .protocol = static_cast<Protocol>(first(box.protocols)),
-          .source_port = first(box.source_ports),
-          .destination_port = first(box.destination_ports),
-          .icmp_type = first(box.icmp_types),
-          .state = static_cast<State>(first(box.states))};
+          .interface = interface == 0 ? "" : names.text(interface),
+          .source = pick_address(box.sources, family, "198.51.100.7", "2001:db8::7"),
+          .destination = pick_address(box.destinations, family, "192.0.2.1", "2001:db8::1"),
+          .protocol = static_cast<Protocol>(pick<std::uint8_t>(box.protocols, {6, 17, 1, 58})),
+          .source_port = pick<Port>(box.source_ports, {40000}),
+          .destination_port = pick<Port>(box.destination_ports, {40000, 1}),
+          .icmp_type = pick<std::uint8_t>(box.icmp_types, {8, 128}),
+          .state = static_cast<State>(pick<std::uint8_t>(box.states, {0}))};
 }
 
 }  // namespace quay

@@ -49,9 +49,6 @@ struct Box {
   bool operator==(const Box&) const = default;
 };
 
-// Every packet of a family.
-Box every_packet(Family family, const InterfaceNames& names);
-
 // The packets of `family` that a match or a query describes; an empty box when there are none.
 Box box_of(const Match& match, Family family, const InterfaceNames& names);
 Box box_of(const PacketQuery& query, Family family, const InterfaceNames& names);
@@ -60,7 +57,7 @@ Box intersect(const Box& a, const Box& b);
 // Disjoint boxes, together the packets of `a` that are not in `b`.
 std::vector<Box> subtract(const Box& a, const Box& b);
 
-// Some packet of a box that is not empty.
+// Some packet of a box that is not empty. Its interface is empty when it is one that no rule names.
 Packet any_packet(const Box& box, Direction direction, Family family, const InterfaceNames& names);
 
 }  // namespace quay

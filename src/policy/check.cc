@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "language/user_rule_text.h"
+#include "base/text.h"
 #include "packetset/box.h"
 #include "policy/explain.h"
 #include "policy/service_state.h"
@@ -56,35 +56,67 @@ void find_dead(const RuleList& rules, std::vector<std::string>& warnings) {
   }
 }
 
-// Ports that the catalogue keeps inside, with their service.
-void find_internal(const Rule& rule, const Service& service, const Policy& policy,
-                   std::vector<std::string>& warnings) {
+bool names(const std::vector<Protocol>& protocols, Protocol protocol) {
+  return std::find(protocols.begin(), protocols.end(), protocol) != protocols.end();
+}
+
+// The internal ports of a service that an accepting rule opens, "6379/tcp".
+std::vector<std::string> opened_internals(const Rule& rule, const Service& service,
+                                          const Policy& policy) {
+  std::vector<std::string> opened;
   for (const Endpoint& endpoint : service.endpoints) {
     if (endpoint.scope != Scope::Internal || !endpoint.local)
       continue;
     const auto ports = chosen_ports(*endpoint.local, service, nullptr, policy);
-    const std::vector<Protocol>& protocols = rule.match.protocols;
-    const bool same =
-        std::any_of(endpoint.protocols.begin(), endpoint.protocols.end(), [&](Protocol protocol) {
-          return std::find(protocols.begin(), protocols.end(), protocol) != protocols.end();
-        });
-    if (!same || !ports || !rule.match.destination_ports)
+    if (!ports)
       continue;
-    const PortSet common = ports->intersect(*rule.match.destination_ports);
-    if (!common.empty())
-      warnings.push_back(fmt::format("{} opens {}/{}, which {} keeps for the gateway itself",
-                                     rule.origin.text(), to_text(common),
-                                     to_text(endpoint.protocols.front()), service.id));
+    const PortSet common = ports->intersect(rule.match.destination_ports.value_or(every_port()));
+    for (const Protocol protocol : endpoint.protocols)
+      if (!common.empty() &&
+          (rule.match.protocols.empty() || names(rule.match.protocols, protocol)))
+        opened.push_back(to_text(common) + "/" + to_text(protocol));
   }
+  return opened;
 }
 
 void find_opened_internals(const Policy& policy, const Catalogue& catalogue, const RuleList& rules,
                            std::vector<std::string>& warnings) {
-  for (const Rule& rule : rules)
-    if (rule.direction == Direction::In && rule.verdict != Verdict::Drop &&
-        rule.verdict != Verdict::Reject)
-      for (const auto& [id, service] : catalogue.services)
-        find_internal(rule, service, policy, warnings);
+  for (const Rule& rule : rules) {
+    if (rule.direction != Direction::In || !operator_made(rule) ||
+        (rule.verdict != Verdict::Accept && rule.verdict != Verdict::Limit))
+      continue;
+    for (const auto& [id, service] : catalogue.services) {
+      const std::vector<std::string> opened = opened_internals(rule, service, policy);
+      if (!opened.empty())
+        warnings.push_back(fmt::format("{} opens {}, which {} keeps for the gateway itself",
+                                       rule.origin.text(), join(opened, ", "), id));
+    }
+  }
+}
+
+// Interfaces in rules and tests that the policy does not name are most likely misspelt.
+void find_unnamed_interfaces(const Policy& policy, std::vector<std::string>& warnings) {
+  if (policy.interfaces.empty())
+    return;
+  std::vector<std::string> known;
+  for (const auto& [name, interface] : policy.interfaces) {
+    known.push_back(name);
+    known.push_back(interface.text);
+  }
+  const auto look_at = [&](const std::string& what, const std::string& name) {
+    if (!name.empty() && !name.ends_with('+') && name != kLoopback.text &&
+        std::find(known.begin(), known.end(), name) == known.end())
+      warnings.push_back(fmt::format("{} is about `{}`, which [interfaces] does not name{}", what,
+                                     name, suggestion(name, known)));
+  };
+  for (std::size_t i = 0; i < policy.rules.size(); ++i)
+    look_at(fmt::format("rule {}", i + 1),
+            policy.rules[i].interface.value_or(InterfaceName{}).text);
+  for (std::size_t i = 0; i < policy.openings.size(); ++i)
+    look_at(fmt::format("opening {}", i + 1),
+            policy.openings[i].rule.interface.value_or(InterfaceName{}).text);
+  for (std::size_t i = 0; i < policy.tests.size(); ++i)
+    look_at(fmt::format("test {}", i + 1), policy.tests[i].packet.interface);
 }
 
 void run_tests(const Policy& policy, const Compiled& compiled, Report& report) {
@@ -113,6 +145,7 @@ Report check(const Policy& policy, const Catalogue& catalogue, const Compiled& c
   report.warnings = compiled.notes;
   find_dead(compiled.rules, report.warnings);
   find_opened_internals(policy, catalogue, compiled.rules, report.warnings);
+  find_unnamed_interfaces(policy, report.warnings);
   std::sort(report.warnings.begin(), report.warnings.end());
   report.warnings.erase(std::unique(report.warnings.begin(), report.warnings.end()),
                         report.warnings.end());

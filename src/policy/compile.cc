@@ -21,7 +21,7 @@ struct Place {
 };
 
 std::vector<Place> places(const Policy& policy, const ServicePolicy* said) {
-  if (policy.interfaces.empty())
+  if (policy.interfaces.empty() && (said == nullptr || !said->on || !said->on->empty()))
     return {{"", {.interface = kLoopback, .interface_is_not = true}}};
   std::vector<Place> result;
   for (const auto& [name, interface] : policy.interfaces) {
@@ -95,15 +95,23 @@ void add_services(const Policy& policy, const Catalogue& catalogue, const Profil
       continue;
     const ServiceState state = service_state(service, policy, profile);
     if (direction == Direction::In)
-      result.notes.insert(result.notes.end(), state.notes.begin(), state.notes.end());
+      for (const std::string& name : state.forced_off)
+        result.notes.push_back(
+            fmt::format("{} stays off: profile {} forbids it", name, profile.id));
     for (const OpenEndpoint& open : state.open)
       if (open.endpoint->direction == direction)
         add_endpoint(state, open, policy, result.rules);
   }
 }
 
+void note_nothing(const Origin& origin, const UserRule& rule, Compiled& result) {
+  const std::string& app = rule.to.service.empty() ? rule.from.service : rule.to.service;
+  result.notes.push_back(
+      fmt::format("{} stands for no packet: {} has no port of its own", origin.text(), app));
+}
+
 void add_own(const Policy& policy, const Catalogue& catalogue, Direction direction,
-             RuleList& rules) {
+             Compiled& result) {
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
     const UserRule& rule = policy.rules[i];
     if (rule.direction != direction)
@@ -111,7 +119,9 @@ void add_own(const Policy& policy, const Catalogue& catalogue, Direction directi
     const Origin origin{.kind = Origin::Kind::Own, .number = i + 1};
     RuleList expanded =
         expand(rule, policy, catalogue, origin, "the operator's rule: " + to_text(rule));
-    std::move(expanded.begin(), expanded.end(), std::back_inserter(rules));
+    if (expanded.empty())
+      note_nothing(origin, rule, result);
+    std::move(expanded.begin(), expanded.end(), std::back_inserter(result.rules));
   }
 }
 
@@ -132,7 +142,10 @@ void add_openings(const Policy& policy, const Catalogue& catalogue, Direction di
     std::string reason = "open until " + until;
     if (!opening.reason.empty())
       reason += ": " + opening.reason;
-    for (Rule& rule : expand(opening.rule, policy, catalogue, origin, reason)) {
+    RuleList expanded = expand(opening.rule, policy, catalogue, origin, reason);
+    if (expanded.empty())
+      note_nothing(origin, opening.rule, result);
+    for (Rule& rule : expanded) {
       rule.until = opening.until;
       result.rules.push_back(std::move(rule));
     }
@@ -147,24 +160,30 @@ Rule default_rule(Direction direction, Verdict verdict, const std::string& name,
           .reason = std::move(reason)};
 }
 
-// The ports that `app ID` stands for, with their protocol: those that the service offers, or the
-// ones it asks for when it offers none.
+// The ports that `app ID` stands for, with their protocol: those that the service and its functions
+// offer, or the ones they ask for when they offer none.
 std::vector<std::pair<Protocol, PortSet>> app_ports(const std::string& id, const Policy& policy,
                                                     const Catalogue& catalogue) {
   std::vector<std::pair<Protocol, PortSet>> result;
   const Service* service = catalogue.service(id);
   if (service == nullptr)
     return result;
-  const auto collect = [&](bool offered) {
-    for (const Endpoint& endpoint : service->endpoints) {
+  const auto collect_from = [&](const std::vector<Endpoint>& endpoints, const Function* function,
+                                bool offered) {
+    for (const Endpoint& endpoint : endpoints) {
       const std::optional<Ports>& ports = offered ? endpoint.local : endpoint.remote;
       if (!ports || (endpoint.direction == Direction::In) != offered)
         continue;
-      const auto chosen = chosen_ports(*ports, *service, nullptr, policy);
+      const auto chosen = chosen_ports(*ports, *service, function, policy);
       if (chosen)
         for (const Protocol protocol : endpoint.protocols)
           result.emplace_back(protocol, *chosen);
     }
+  };
+  const auto collect = [&](bool offered) {
+    collect_from(service->endpoints, nullptr, offered);
+    for (const Function& function : service->functions)
+      collect_from(function.endpoints, &function, offered);
   };
   collect(true);
   if (result.empty())
@@ -205,12 +224,21 @@ std::vector<Match> with_ports(const UserRule& rule, const Match& base, const Pol
   return matches;
 }
 
+// The kernel's name of an interface that a rule may call by the policy's name.
+std::optional<InterfaceName> kernel_name(const std::optional<InterfaceName>& name,
+                                         const Policy& policy) {
+  if (!name)
+    return name;
+  const auto known = policy.interfaces.find(name->text);
+  return known == policy.interfaces.end() ? name : std::optional(known->second);
+}
+
 }  // namespace
 
 RuleList expand(const UserRule& rule, const Policy& policy, const Catalogue& catalogue,
                 const Origin& origin, const std::string& reason) {
   Match base;
-  base.interface = rule.interface;
+  base.interface = kernel_name(rule.interface, policy);
   if (rule.from.prefix)
     base.sources = {*rule.from.prefix};
   if (rule.to.prefix)
@@ -238,7 +266,7 @@ Compiled compile(const Policy& policy, const Catalogue& catalogue, TimePoint now
     RuleList host = host_rules(direction);
     std::move(host.begin(), host.end(), std::back_inserter(result.rules));
     add_openings(policy, catalogue, direction, now, result);
-    add_own(policy, catalogue, direction, result.rules);
+    add_own(policy, catalogue, direction, result);
     const bool open = direction == Direction::Out && !profile.deny_outgoing;
     if (!open)
       add_services(policy, catalogue, profile, direction, result);

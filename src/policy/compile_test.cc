@@ -213,6 +213,28 @@ TEST(Compile, EnhancedForcesIp852Off) {
             std::vector<std::string>{"lon.ip852 stays off: profile enhanced forbids it"});
 }
 
+TEST(Compile, NoInterfaceIsNoInterface) {
+  EXPECT_EQ(verdict("[services.ssh]\non = []\n", "in on eth9 22/tcp"), "drop");
+  EXPECT_EQ(verdict(std::string(kInterfaces) + "[services.ssh]\non = []\n", "in on lan 22/tcp"),
+            "drop");
+}
+
+TEST(Compile, RulesKnowThePolicysNames) {
+  const std::string policy =
+      std::string(kInterfaces) + "[[rules]]\nrule = \"deny in on lan to any port 22 proto tcp\"\n";
+  EXPECT_EQ(verdict(policy, "in on lan 22/tcp"), "drop");
+  EXPECT_EQ(verdict(policy, "in on eth0 22/tcp"), "drop");
+  EXPECT_EQ(verdict(policy, "in on wan 22/tcp"), "accept");
+}
+
+TEST(Compile, AppsStandForTheirFunctionsToo) {
+  const std::string policy = std::string(kInterfaces) + enabling("lon.rni") +
+                             "[[rules]]\nrule = \"deny lon\"\n[[rules]]\nrule = \"allow maps\"\n";
+  EXPECT_EQ(verdict(policy, "in on lan 1630/udp"), "drop");
+  EXPECT_EQ(compile(read_policy(policy), shipped_catalogue(), kNow).notes,
+            std::vector<std::string>{"rule 2 stands for no packet: maps has no port of its own"});
+}
+
 TEST(Compile, RoutedPackets) {
   EXPECT_EQ(verdict("", "forward"), "drop");
   EXPECT_EQ(verdict("forward = \"leave\"\n", "forward"), "accept");

@@ -217,6 +217,8 @@ std::string hint(const Service& service, const Function* function, const Endpoin
     why = "is for the gateway itself and never opened from outside";
   else if (!open && state.enabled && !state.exposed)
     why = "the policy keeps running without exposing it";
+  else if (std::ranges::find(state.forced_off, name) != state.forced_off.end())
+    why = "profile " + policy.profile + " forbids";
   else if (!open)
     why = "the policy does not enable";
   return fmt::format("{} is {} ({}), which {}", to_text(*query.destination_ports), name,

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 namespace quay {
 namespace {
 
@@ -80,7 +78,7 @@ ServiceState service_state(const Service& service, const Policy& policy, const P
     const std::string name = service.id + "." + function.id;
     if (std::find(profile.forces_off.begin(), profile.forces_off.end(), name) !=
         profile.forces_off.end()) {
-      state.notes.push_back(fmt::format("{} stays off: profile {} forbids it", name, profile.id));
+      state.forced_off.push_back(name);
       continue;
     }
     open_endpoints(function.endpoints, &function, policy, state);

@@ -19,9 +19,9 @@ struct OpenEndpoint {
 struct ServiceState {
   const Service* service = nullptr;  // into the catalogue
   bool enabled = false;
-  bool exposed = false;            // its server ports are open
-  std::vector<OpenEndpoint> open;  // external endpoints alone, in the catalogue's order
-  std::vector<std::string> notes;  // what was decided against the policy's wish
+  bool exposed = false;                 // its server ports are open
+  std::vector<OpenEndpoint> open;       // external endpoints alone, in the catalogue's order
+  std::vector<std::string> forced_off;  // functions that the policy wants and the profile forbids
 };
 
 // `service` is one of the catalogue that `policy` was read against.

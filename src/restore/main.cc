@@ -8,6 +8,7 @@
 
 #include "app/restore.h"
 #include "host/nftables.h"
+#include "host/process_lock.h"
 #include "host/system_files.h"
 
 namespace {
@@ -52,6 +53,11 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
 
+  const auto lock = quay::ProcessLock::acquire("/run/quaymaster-restore.lock");
+  if (!lock) {
+    std::cerr << "quaymaster-restore: " << lock.error().text() << '\n';
+    return 1;
+  }
   quay::Nftables firewall;
   quay::SystemFiles files;
   quay::SystemClock clock;

@@ -12,6 +12,7 @@ namespace quay {
 class FakeFiles : public Files {
  public:
   std::map<std::string, std::string> content;
+  TimePoint written{};  // when every file was
   bool disk_full = false;
 
   Result<std::string> read(const std::string& path) override {
@@ -20,7 +21,9 @@ class FakeFiles : public Files {
       return fail(Error{path, "No such file or directory"});
     return found->second;
   }
-  bool exists(const std::string& path) override { return content.contains(path); }
+  std::optional<TimePoint> modified(const std::string& path) override {
+    return content.contains(path) ? std::optional(written) : std::nullopt;
+  }
   std::vector<std::string> list(const std::string& folder, const std::string& ending) override {
     std::vector<std::string> names;
     for (const auto& [path, text] : content)
@@ -43,7 +46,8 @@ class FakeFirewall : public Firewall {
   std::string listing;               // what list() answers
   std::string listing_after_run;     // and what it answers once a script has run
   std::vector<std::string> scripts;  // those that were run
-  int refuse_run = 0;                // the nth run() fails, counted from 1; 0: none
+  int refuse_run = 0;                // from the nth script on run() fails; 0: never
+  bool refuse_only_once = false;
   bool refuse_list = false;
 
   Result<std::string> list() override {
@@ -52,8 +56,10 @@ class FakeFirewall : public Firewall {
     return listing;
   }
   Result<void> run(const std::string& script) override {
-    if (static_cast<int>(scripts.size()) + 1 == refuse_run)
+    if (static_cast<int>(scripts.size()) + 1 == refuse_run) {
+      refuse_run = refuse_only_once ? 0 : refuse_run;
       return fail(Error{"kernel", "Could not process rule: Operation not permitted"});
+    }
     scripts.push_back(script);
     if (!listing_after_run.empty())
       listing = listing_after_run;

@@ -88,7 +88,7 @@ inline rc::Gen<Packet> packet() {
   return rc::gen::exec([] {
     const auto address = [](bool v6) {
       return *parse_address(v6 ? *rc::gen::element<std::string>("fd00:1::9", "2001:db8::7",
-                                                                "fe80::1", "::1", "fd00:2::1")
+                                                                "fe80::1", "::1", "fd00:9::1")
                                : *rc::gen::element<std::string>("192.168.1.9", "10.2.3.4",
                                                                 "203.0.113.7", "127.0.0.9",
                                                                 "198.51.100.1"));
