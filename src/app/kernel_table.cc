@@ -16,12 +16,10 @@ Result<NftListing> KernelTable::read() {
 Result<void> KernelTable::replace_from(const NftListing& before, bool present,
                                        const NftTable& table) {
   const Slot slot = present && before.slot == Slot::A ? Slot::B : Slot::A;
-  const std::string script = nft_script(table, slot);
   if (!before.unknown.empty())
-    return firewall_.run(nft_clear() + script);
-  if (auto done = firewall_.run(script); !done)
-    // A chain that somebody made with another hook cannot be refilled, only made anew.
-    return present && firewall_.run(nft_clear() + script) ? Result<void>{} : done;
+    return firewall_.run(nft_clear() + nft_script(table, slot));
+  if (auto done = firewall_.run(nft_script(table, slot, before.table)); !done)
+    return done;
   // The new rules are in force whatever becomes of the clearing away; verify() tells of leftovers.
   if (const std::string cleanup = nft_cleanup(table, before, slot); !cleanup.empty())
     static_cast<void>(firewall_.run(cleanup));

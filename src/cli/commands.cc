@@ -109,6 +109,8 @@ std::string endpoint_text(const Endpoint& endpoint, const std::optional<PortChoi
   const bool in = endpoint.direction == Direction::In;
   const std::optional<Ports>& near = in ? endpoint.local : endpoint.remote;
   const std::optional<Ports>& far = in ? endpoint.remote : endpoint.local;
+  if (!near && !far)
+    return "-";
   struct Text {
     const std::optional<PortChoice>& port;
     const std::optional<PortChoice>& clients;
@@ -124,7 +126,7 @@ std::string endpoint_text(const Endpoint& endpoint, const std::optional<PortChoi
   for (const Protocol protocol : endpoint.protocols)
     protocols.push_back(to_text(protocol));
   std::string text =
-      std::visit(Text{port, clients}, near ? *near : far.value()) + "/" + join(protocols, "+");
+      std::visit(Text{port, clients}, near ? *near : *far) + "/" + join(protocols, "+");
   if (!near)
     text = "from " + text;
   return text;

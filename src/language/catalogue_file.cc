@@ -13,8 +13,8 @@ namespace {
 
 // Names of chains and counters that are not a service's.
 bool is_reserved(std::string_view id) {
-  return id == "denied" || id == "rejected" || id == "limit" || id == "icmp" || id == "icmpv6" ||
-         id == "any" || id.starts_with("from") || id.starts_with("own");
+  return id == "denied" || id == "rejected" || id == "limit" || id == "any" ||
+         id.starts_with("from") || id.starts_with("own");
 }
 
 // Ids become names of nft objects, keys of TOML and words of a command line.

@@ -50,13 +50,25 @@ Texts ports(const std::optional<PortSet>& set, Protocol protocol, std::string_vi
   return texts;
 }
 
+// Types that follow each other stand together, by number as nft prints a range.
+Texts icmp_type_texts(Protocol protocol, const std::vector<std::uint8_t>& types) {
+  std::vector<Interval<std::uint8_t>> intervals;
+  for (const std::uint8_t type : types)
+    intervals.push_back({type, type});
+  Texts texts;
+  const IntervalSet<std::uint8_t> set(std::move(intervals));
+  for (const auto& [first, last] : set.intervals())
+    texts.push_back(first == last ? icmp_type_name(protocol, first)
+                                  : fmt::format("{}-{}", first, last));
+  return texts;
+}
+
 // What a rule says of one protocol: its types, its ports, or the protocol alone.
 Texts transport(const Match& match, Protocol protocol) {
   Texts texts;
   if (protocol == Protocol::Icmp || protocol == Protocol::Icmpv6) {
-    for (const std::uint8_t type : match.icmp_types)
-      texts.push_back(
-          fmt::format("{} type {} ", to_text(protocol), icmp_type_name(protocol, type)));
+    for (const std::string& types : icmp_type_texts(protocol, match.icmp_types))
+      texts.push_back(fmt::format("{} type {} ", to_text(protocol), types));
   }
   if (texts.empty() && !match.source_ports && !match.destination_ports)
     texts.push_back(fmt::format("meta l4proto {} ", protocol_name(protocol)));

@@ -83,23 +83,49 @@ std::vector<std::string> element_texts(const NftMap& map) {
 
 }  // namespace
 
-std::string nft_script(const NftTable& table, Slot slot) {
-  Script script;
-  for (const std::string& counter : table.counters)
-    script.declare("counter", counter, "");
+namespace {
+
+bool looks_up(const std::string& rule) {
+  return rule.find("vmap @") != std::string::npos;
+}
+
+bool same_in(const NftTable& held, const std::string& name, const std::vector<std::string>& rules) {
+  const auto chain = held.chains.find(name);
+  return chain != held.chains.end() && chain->second == rules &&
+         std::ranges::none_of(rules, looks_up);
+}
+
+// The memories of rules that limit, wherever there is such a rule.
+void declare_limit_sets(Script& script, const NftTable& table) {
+  if (!table.chains.contains("in_limit") && !table.chains.contains("out_limit"))
+    return;
   for (const char family : {'4', '6'})
     for (char i = '1'; i <= '5'; ++i)
       script.declare("set", fmt::format("limit{}_{}", family, i), limit_set_body(family));
+}
+
+}  // namespace
+
+std::string nft_script(const NftTable& table, Slot slot, const NftTable& held) {
+  Script script;
+  for (const std::string& counter : table.counters)
+    if (!held.counters.contains(counter))
+      script.declare("counter", counter, "");
+  declare_limit_sets(script, table);
   for (const auto& [name, map] : table.maps)
-    for (const Slot each : {Slot::A, Slot::B})
-      script.declare("map", slotted(name, each), fmt::format("type {} : verdict; ", map.type));
+    if (!held.maps.contains(name))
+      for (const Slot each : {Slot::A, Slot::B})
+        script.declare("map", slotted(name, each), fmt::format("type {} : verdict; ", map.type));
   for (const auto& [name, rules] : table.chains)
-    script.declare("chain", name, hook(name));
+    if (!held.chains.contains(name))
+      script.declare("chain", name, hook(name));
   for (const auto& [name, map] : table.maps) {
     script.command("flush", "map", slotted(name, slot));
     script.elements("add", slotted(name, slot), element_texts(map));
   }
   for (const auto& [name, rules] : table.chains) {
+    if (same_in(held, name, rules))
+      continue;
     script.command("flush", "chain", name);
     script.rules(name, rules, slot);
   }
@@ -177,6 +203,7 @@ std::string nft_update(const NftTable& from, const NftTable& to, Slot slot) {
   for (const std::string& counter : to.counters)
     if (!from.counters.contains(counter))
       script.declare("counter", counter, "");
+  declare_limit_sets(script, to);
   update_chains(script, from, to, slot);
   for (const auto& [name, map] : to.maps)
     update_map(script, slotted(name, slot), from.maps.at(name), map);

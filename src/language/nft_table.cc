@@ -66,7 +66,7 @@ class DirectionBuilder {
     bool keyed = false;
   };
 
-  void add_endings();
+  void add_endings(const std::vector<const Rule*>& rules);
   void add_limit();
   std::vector<std::string> rule_texts(const Rule& rule, const Match& match, bool counted) const;
   std::string verdict_text(const Rule& rule) const;
@@ -128,8 +128,13 @@ std::vector<std::string> DirectionBuilder::rule_texts(const Rule& rule, const Ma
   return texts;
 }
 
-// Where refused packets end: told to the log within limits, counted, dropped.
-void DirectionBuilder::add_endings() {
+// Where refused packets end: told to the log within limits, counted, dropped. A chain that no rule
+// leads to is left out.
+void DirectionBuilder::add_endings(const std::vector<const Rule*>& rules) {
+  const auto has = [&](Verdict verdict) {
+    return std::any_of(rules.begin(), rules.end(),
+                       [&](const Rule* rule) { return rule->verdict == verdict; });
+  };
   const std::string denied = prefix_ + "_denied";
   table_.counters.insert(denied);
   const std::string log =
@@ -137,11 +142,11 @@ void DirectionBuilder::add_endings() {
                   kDeniedPerSecond, 2 * kDeniedPerSecond, denied, kLogGroup);
   const std::string count = fmt::format("counter name \"{}\"", denied);
   table_.chains[denied] = {log, count + " drop"};
-  if (direction_ == Direction::Forward)
-    return;
-  table_.chains[prefix_ + "_rejected"] = {log, count, "meta l4proto tcp reject with tcp reset",
-                                          "reject"};
-  add_limit();
+  if (has(Verdict::Reject) || has(Verdict::Limit))
+    table_.chains[prefix_ + "_rejected"] = {log, count, "meta l4proto tcp reject with tcp reset",
+                                            "reject"};
+  if (has(Verdict::Limit))
+    add_limit();
 }
 
 // ufw's limit: the sixth attempt of a source within 30 seconds is refused. Each accepted attempt
@@ -176,16 +181,21 @@ void DirectionBuilder::add_host(const std::vector<const Rule*>& rules) {
       continue;
     }
     const Protocol protocol = rule.match.protocols.front();
-    const std::string name = prefix_ + "_" + to_text(protocol);
-    std::vector<std::string>& chain = table_.chains[name];
-    if (chain.empty())
-      add_step({{fmt::format("meta l4proto {} jump {}",
-                             protocol == Protocol::Icmp ? "icmp" : "ipv6-icmp", name)},
-                true});
+    std::vector<std::string> texts;
     for (; i < rules.size() && !rules[i]->match.icmp_types.empty() &&
            rules[i]->match.protocols.front() == protocol;
          ++i)
-      std::ranges::move(rule_texts(*rules[i], rules[i]->match, false), std::back_inserter(chain));
+      std::ranges::move(rule_texts(*rules[i], rules[i]->match, false), std::back_inserter(texts));
+    // Both directions need the same, and share the chain.
+    std::string name = "host_" + to_text(protocol);
+    const auto [chain, fresh] = table_.chains.try_emplace(name, texts);
+    if (!fresh && chain->second != texts) {
+      name += "_" + prefix_;
+      table_.chains[name] = std::move(texts);
+    }
+    add_step({{fmt::format("meta l4proto {} jump {}",
+                           protocol == Protocol::Icmp ? "icmp" : "ipv6-icmp", name)},
+              true});
   }
 }
 
@@ -350,7 +360,7 @@ void DirectionBuilder::build(const std::vector<const Rule*>& rules) {
         result.push_back(rule);
     return result;
   };
-  add_endings();
+  add_endings(rules);
   add_host(part(Kind::Host));
   add_own(part(Kind::Opening, Kind::Own));
   add_services(part(Kind::Service));

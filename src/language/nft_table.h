@@ -62,7 +62,10 @@ NftTable nft_table(const RuleList& rules);
 // had before in that slot and in those chains is gone; chains, maps and counters that `table`
 // does not know stay, but nothing leads to them. Loaded over a table that uses the same slot it is
 // still one transaction, but a packet under way may see old rules and new elements.
-std::string nft_script(const NftTable& table, Slot slot);
+//
+// `held` is what the kernel is known to hold, in the other slot: what of it stays as it is, is left
+// out of the script.
+std::string nft_script(const NftTable& table, Slot slot, const NftTable& held = {});
 
 // The transaction before nft_script() that clears away a table with something unknown in it. Run
 // as one script with it; between the two nothing of ours is enforced for packets under way.

@@ -1,7 +1,7 @@
 #include "policy/host_rules.h"
 
-#include <initializer_list>
 #include <utility>
+#include <vector>
 
 namespace quay {
 namespace {
@@ -18,13 +18,12 @@ class Builder {
                       .reason = std::move(reason)});
   }
 
-  void icmp(Protocol protocol, std::initializer_list<std::uint8_t> types, const std::string& name,
+  void icmp(Protocol protocol, std::vector<std::uint8_t> types, const std::string& name,
             const std::string& reason) {
-    for (const std::uint8_t type : types)
-      add({.family = protocol == Protocol::Icmp ? Family::V4 : Family::V6,
-           .protocols = {protocol},
-           .icmp_types = {type}},
-          Verdict::Accept, name, reason);
+    add({.family = protocol == Protocol::Icmp ? Family::V4 : Family::V6,
+         .protocols = {protocol},
+         .icmp_types = std::move(types)},
+        Verdict::Accept, name, reason);
   }
 
   // The gateway asks as a client; servers answer from `server` to `client`.
@@ -55,7 +54,7 @@ void add_spoofed(Builder& rules) {
   }
 }
 
-void add_icmp(Builder& rules, Direction direction) {
+void add_icmp(Builder& rules) {
   const std::string errors = "without ICMP errors connections hang instead of failing";
   const std::string echo = "ping";
   const std::string neighbours = "IPv6 finds its neighbours and routers through ICMPv6";
@@ -64,9 +63,7 @@ void add_icmp(Builder& rules, Direction direction) {
   rules.icmp(Protocol::Icmp, {8}, "icmp", echo);
   rules.icmp(Protocol::Icmpv6, {1, 2, 3, 4}, "icmp", errors);
   rules.icmp(Protocol::Icmpv6, {128}, "icmp", echo);
-  // Solicitations of routers leave, advertisements of routers arrive.
-  const std::uint8_t routers = direction == Direction::In ? 134 : 133;
-  rules.icmp(Protocol::Icmpv6, {routers, 135, 136}, "neighbours", neighbours);
+  rules.icmp(Protocol::Icmpv6, {133, 134, 135, 136}, "neighbours", neighbours);
   rules.icmp(Protocol::Icmpv6, {130, 131, 132, 143}, "multicast", groups);
   rules.add({.family = Family::V4, .protocols = {Protocol::Igmp}}, Verdict::Accept, "multicast",
             groups);
@@ -86,7 +83,7 @@ RuleList host_rules(Direction direction) {
   if (direction == Direction::Out)
     rules.add({.interface = InterfaceName{"ip70"}}, Verdict::Accept, "tunnel",
               "LON over IP-70 leaves through its tunnel");
-  add_icmp(rules, direction);
+  add_icmp(rules);
   rules.dhcp(Family::V4, 68, 67, "DHCP gives the gateway its address");
   rules.dhcp(Family::V6, 546, 547,
              "DHCPv6 answers a multicast request, which conntrack takes for a new flow");

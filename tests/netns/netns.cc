@@ -113,9 +113,10 @@ std::uint32_t serial_of(const std::byte* data, std::size_t size) {
   return serial;
 }
 
-// Everything that arrives on the sockets until they stay quiet.
-std::set<std::uint32_t> drain(const std::vector<std::unique_ptr<Socket>>& sockets) {
-  std::set<std::uint32_t> serials;
+// What arrives on the sockets until they stay quiet: serials with the sizes that they came in.
+std::set<std::pair<std::uint32_t, std::size_t>> drain(
+    const std::vector<std::unique_ptr<Socket>>& sockets) {
+  std::set<std::pair<std::uint32_t, std::size_t>> arrived;
   std::vector<pollfd> polled;
   for (const auto& socket : sockets)
     polled.push_back({socket->fd(), POLLIN, 0});
@@ -123,10 +124,11 @@ std::set<std::uint32_t> drain(const std::vector<std::unique_ptr<Socket>>& socket
     for (const pollfd& one : polled) {
       std::array<std::byte, 2048> buffer{};
       for (ssize_t n = 0; (n = recv(one.fd, buffer.data(), buffer.size(), MSG_DONTWAIT)) >= 4;)
-        serials.insert(serial_of(buffer.data(), static_cast<std::size_t>(n)));
+        arrived.emplace(serial_of(buffer.data(), static_cast<std::size_t>(n)),
+                        static_cast<std::size_t>(n));
     }
   }
-  return serials;
+  return arrived;
 }
 
 std::unique_ptr<Socket> listener(int family, int type, int protocol) {
@@ -370,9 +372,17 @@ std::set<std::size_t> Gateway::passed(const std::vector<Packet>& packets) {
   }
   serial_ += static_cast<std::uint32_t>(packets.size());
   std::set<std::size_t> positions;
-  for (const std::uint32_t serial : drain(ears_))
-    if (serial >= first && serial - first < packets.size())
-      positions.insert(serial - first);
+  for (const auto& [serial, size] : drain(ears_)) {
+    const std::size_t position = serial - first;
+    if (serial < first || position >= packets.size())
+      continue;
+    // An ICMP error ends with the packet that it is about, and so with its serial: it is longer.
+    // IPv6 raw sockets give no IP header.
+    const std::size_t sent = bytes_of(packets[position], serial).size();
+    const bool v6 = packets[position].source.family == Family::V6;
+    if (size == sent || (v6 && size == sent - 40))
+      positions.insert(position);
+  }
   return positions;
 }
 
