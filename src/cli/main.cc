@@ -15,6 +15,7 @@
 namespace {
 
 constexpr const char* kPolicy = "/etc/quaymaster/policy.toml";
+constexpr const char* kPolicyHelp = "The policy file; without it /etc/quaymaster/policy.toml";
 
 // What the words of a command line ask for.
 struct Arguments {
@@ -36,11 +37,9 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
     return verb;
   };
   add("compile", "Print the nft script of a policy, loadable with `nft -f`")
-      ->add_option("FILE", arguments.policy, "The policy file")
-      ->capture_default_str();
+      ->add_option("FILE", arguments.policy, kPolicyHelp);
   add("check", "Tell what is wrong in a policy, and run its own tests")
-      ->add_option("FILE", arguments.policy, "The policy file")
-      ->capture_default_str();
+      ->add_option("FILE", arguments.policy, kPolicyHelp);
   CLI::App* explain = add("explain", "Say what a policy does with a packet, and why");
   explain->footer(
       "A packet is a sentence; what is left out means any:\n"
@@ -48,21 +47,24 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
       "  quaymaster explain out on eth0 47808/udp sport 47808 to 10.1.0.255\n"
       "  quaymaster explain in icmp type echo-request");
   explain->add_option("PACKET", arguments.packet, "The packet")->required();
-  explain->add_option("--policy", arguments.policy, "The policy file")
-      ->option_text("FILE")
-      ->capture_default_str();
+  explain->add_option("--policy", arguments.policy, kPolicyHelp)->option_text("FILE");
   add("services", "Show the services that the catalogue knows, or one in full")
       ->add_option("ID", arguments.service, "A service");
 }
 
-// A verb that does not exist gets the one that is near.
+// A verb that is missing or does not exist is told with those that do, and the one that is near.
 bool wrong_verb(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-')
-    return false;
   std::vector<std::string> verbs;
   for (const CLI::App* verb : app.get_subcommands({}))
     verbs.push_back(verb->get_name());
+  if (argc < 2) {
+    std::cerr << fmt::format("quaymaster: which verb? {}; `quaymaster --help` tells more\n",
+                             quay::join(verbs, ", "));
+    return true;
+  }
   const std::string word = argv[1];
+  if (word.starts_with('-'))
+    return false;
   if (std::find(verbs.begin(), verbs.end(), word) != verbs.end())
     return false;
   std::cerr << fmt::format("quaymaster: there is no verb `{}`{}; the verbs are {}\n", word,
@@ -95,6 +97,8 @@ int main(int argc, char** argv) try {
   CLI::App app("Manages the ports and services of a Linux gateway.", "quaymaster");
   app.set_version_flag("--version", "quaymaster " QUAY_VERSION);
   app.require_subcommand(1);
+  app.get_formatter()->label("SUBCOMMAND", "VERB");
+  app.get_formatter()->label("Subcommands", "Verbs");
   app.footer("`quaymaster VERB --help` tells more; quaymaster(1) tells all.");
   Arguments arguments;
   add_verbs(app, arguments);
@@ -103,7 +107,11 @@ int main(int argc, char** argv) try {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? quay::kDone : quay::kUsage;
+    if (error.get_exit_code() == 0)
+      return app.exit(error);
+    std::cerr << "quaymaster: " << error.what() << "; `quaymaster " << argv[1]
+              << " --help` tells more\n";
+    return quay::kUsage;
   }
   const int status = run(app, arguments);
   std::cout.flush();

@@ -50,7 +50,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0)
+      return app.exit(error);
+    std::cerr << "quaymaster-restore: " << error.what()
+              << "; `quaymaster-restore --help` tells more\n";
+    return 2;
   }
 
   const auto lock = quay::ProcessLock::acquire("/run/quaymaster-restore.lock");
