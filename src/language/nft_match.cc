@@ -53,6 +53,7 @@ Texts ports(const std::optional<PortSet>& set, Protocol protocol, std::string_vi
 // Types that follow each other stand together, by number as nft prints a range.
 Texts icmp_type_texts(Protocol protocol, const std::vector<std::uint8_t>& types) {
   std::vector<Interval<std::uint8_t>> intervals;
+  intervals.reserve(types.size());
   for (const std::uint8_t type : types)
     intervals.push_back({type, type});
   Texts texts;

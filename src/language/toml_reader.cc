@@ -23,7 +23,7 @@ TimePoint to_time(const toml::date_time& when) {
   const std::chrono::sys_days date =
       year(when.date.year) / month(when.date.month) / day(when.date.day);
   return TimePoint(date) + hours(when.time.hour) + minutes(when.time.minute) +
-         seconds(when.time.second) - minutes(when.offset->minutes);
+         seconds(when.time.second) - minutes(when.offset.value_or(toml::time_offset()).minutes);
 }
 
 }  // namespace

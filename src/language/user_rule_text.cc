@@ -70,7 +70,8 @@ class Reader {
   Result<void> read_simple();
   Result<void> read_full();
   Result<void> read_protocol();
-  Result<void> read_end(RuleEnd& end, std::string_view keyword);
+  Result<void> read_end(RuleEnd& end, bool& seen);
+  Result<void> read_application(RuleEnd& end);
   Result<void> read_ports(RuleEnd& end);
   Result<void> set_protocol(std::string_view text);
   Result<void> numeric_ports(RuleEnd& end, std::string_view text) const;
@@ -83,6 +84,8 @@ class Reader {
   const RuleNames& names_;
   UserRule rule_;
   bool protocol_seen_ = false;
+  bool from_seen_ = false;
+  bool to_seen_ = false;
   bool many_ports_ = false;
   std::vector<NamedProtocols> named_;
 };
@@ -151,12 +154,12 @@ Result<void> Reader::read_comment() {
 }
 
 Result<void> Reader::set_protocol(std::string_view text) {
-  constexpr std::array kKnown{Protocol::Tcp, Protocol::Udp,  Protocol::Ah,   Protocol::Esp,
-                              Protocol::Gre, Protocol::Vrrp, Protocol::Ipv6, Protocol::Igmp};
+  constexpr std::array known{Protocol::Tcp, Protocol::Udp,  Protocol::Ah,   Protocol::Esp,
+                             Protocol::Gre, Protocol::Vrrp, Protocol::Ipv6, Protocol::Igmp};
   const std::string name = lower(text);
   if (name == "any")
     return {};
-  for (const Protocol protocol : kKnown) {
+  for (const Protocol protocol : known) {
     if (quay::to_text(protocol) == name) {
       rule_.protocol = protocol;
       return {};
@@ -234,7 +237,21 @@ Result<void> Reader::read_ports(RuleEnd& end) {
   return {};
 }
 
-Result<void> Reader::read_end(RuleEnd& end, std::string_view keyword) {
+Result<void> Reader::read_application(RuleEnd& end) {
+  const auto id = argument("app");
+  if (!id)
+    return fail(id.error());
+  if (end.ports || !end.service.empty())
+    return fail("an end of a rule has one `port` or one `app`");
+  return service_ports(end, *id);
+}
+
+// Reads `from ADDRESS ...` or `to ADDRESS ...`, of which a rule has one each.
+Result<void> Reader::read_end(RuleEnd& end, bool& seen) {
+  const std::string keyword = lower(words_[at_]);
+  if (std::exchange(seen, true))
+    return fail(fmt::format("`{}` stands twice", keyword));
+  ++at_;
   const auto word = argument(keyword);
   if (!word)
     return fail(word.error());
@@ -249,12 +266,7 @@ Result<void> Reader::read_end(RuleEnd& end, std::string_view keyword) {
       if (const auto read = read_ports(end); !read)
         return read;
     } else if (take("app")) {
-      const auto id = argument("app");
-      if (!id)
-        return fail(id.error());
-      if (end.ports || !end.service.empty())
-        return fail("an end of a rule has one `port` or one `app`");
-      if (const auto read = service_ports(end, *id); !read)
+      if (const auto read = read_application(end); !read)
         return read;
     } else {
       return {};
@@ -270,19 +282,15 @@ Result<void> Reader::read_protocol() {
 }
 
 Result<void> Reader::read_full() {
-  bool from = false;
-  bool to = false;
   while (!done()) {
     if (take("proto")) {
       if (const auto read = read_protocol(); !read)
         return read;
-    } else if (next_is("from") || next_is("to")) {
-      const bool source = next_is("from");
-      bool& seen = source ? from : to;
-      if (std::exchange(seen, true))
-        return fail(fmt::format("`{}` stands twice", words_[at_]));
-      ++at_;
-      if (const auto read = read_end(source ? rule_.from : rule_.to, source ? "from" : "to"); !read)
+    } else if (next_is("from")) {
+      if (const auto read = read_end(rule_.from, from_seen_); !read)
+        return read;
+    } else if (next_is("to")) {
+      if (const auto read = read_end(rule_.to, to_seen_); !read)
         return read;
     } else if (next_is("port") || next_is("app")) {
       return fail(fmt::format("`{}` needs `from` or `to` before it", words_[at_]));
@@ -292,7 +300,7 @@ Result<void> Reader::read_full() {
                               suggestion(words_[at_], known)));
     }
   }
-  if (!from && !to && !rule_.interface)
+  if (!from_seen_ && !to_seen_ && !rule_.interface)
     return fail("a rule needs a port, `from`, `to` or `on INTERFACE`");
   return {};
 }
@@ -359,16 +367,12 @@ Result<UserRule> Reader::read() {
 }
 
 bool is_simple(const UserRule& rule) {
-  return !rule.interface && rule.from == RuleEnd{} && !rule.to.prefix &&
-         (rule.to.ports || !rule.to.service.empty());
+  return !rule.interface && rule.from == RuleEnd{} && !rule.to.prefix;
 }
 
 // The simple spelling of ports, unless /etc/services would claim a service's name.
-std::string simple_text(const UserRule& rule) {
-  std::string text = quay::to_text(*rule.to.ports, ':');
-  if (rule.protocol)
-    text += "/" + quay::to_text(*rule.protocol);
-  return text;
+std::string simple_text(const PortSet& ports, std::optional<Protocol> protocol) {
+  return quay::to_text(ports, ':') + (protocol ? "/" + quay::to_text(*protocol) : "");
 }
 
 std::string end_text(std::string_view keyword, const RuleEnd& end) {
@@ -437,8 +441,8 @@ std::string to_text(const UserRule& rule) {
     text += " on " + rule.interface->text;
   if (rule.log != Log::None)
     text += rule.log == Log::New ? " log" : " log-all";
-  if (is_simple(rule) && rule.to.ports) {
-    text += " " + simple_text(rule);
+  if (const auto& ports = rule.to.ports; ports && is_simple(rule)) {
+    text += " " + simple_text(*ports, rule.protocol);
   } else {
     if (rule.protocol)
       text += " proto " + to_text(*rule.protocol);

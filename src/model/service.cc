@@ -17,6 +17,7 @@ const Service* Catalogue::service(std::string_view id) const {
 
 std::vector<std::string> Catalogue::service_ids() const {
   std::vector<std::string> ids;
+  ids.reserve(services.size());
   for (const auto& [id, service] : services)
     ids.push_back(id);
   return ids;

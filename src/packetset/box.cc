@@ -11,6 +11,7 @@ IntervalSet<Number> only(const std::vector<Number>& values, Number most) {
   if (values.empty())
     return IntervalSet<Number>::up_to(most);
   std::vector<Interval<Number>> intervals;
+  intervals.reserve(values.size());
   for (const Number value : values)
     intervals.push_back({value, value});
   return IntervalSet<Number>(std::move(intervals));
@@ -18,6 +19,7 @@ IntervalSet<Number> only(const std::vector<Number>& values, Number most) {
 
 IntervalSet<std::uint8_t> protocol_set(const std::vector<Protocol>& protocols) {
   std::vector<std::uint8_t> numbers;
+  numbers.reserve(protocols.size());
   for (const Protocol protocol : protocols)
     numbers.push_back(static_cast<std::uint8_t>(protocol));
   return only<std::uint8_t>(numbers, 255);
@@ -68,9 +70,11 @@ IntervalSet<std::uint16_t> InterfaceNames::all() const {
 
 IntervalSet<std::uint16_t> InterfaceNames::matching(const InterfaceName& pattern) const {
   std::vector<Interval<std::uint16_t>> numbers;
-  for (std::uint16_t i = 1; i < names_.size(); ++i)
+  for (std::size_t i = 1; i < names_.size(); ++i) {
+    const auto number = static_cast<std::uint16_t>(i);
     if (pattern.matches(names_[i]))
-      numbers.push_back({i, i});
+      numbers.push_back({number, number});
+  }
   return IntervalSet<std::uint16_t>(std::move(numbers));
 }
 

@@ -239,12 +239,14 @@ RuleList expand(const UserRule& rule, const Policy& policy, const Catalogue& cat
                 const Origin& origin, const std::string& reason) {
   Match base;
   base.interface = kernel_name(rule.interface, policy);
-  if (rule.from.prefix)
+  if (rule.from.prefix) {
     base.sources = {*rule.from.prefix};
-  if (rule.to.prefix)
+    base.family = rule.from.prefix->family();
+  }
+  if (rule.to.prefix) {
     base.destinations = {*rule.to.prefix};
-  if (rule.from.prefix || rule.to.prefix)
-    base.family = (rule.from.prefix ? rule.from.prefix : rule.to.prefix)->family();
+    base.family = rule.to.prefix->family();
+  }
   if (rule.protocol == Protocol::Ipv6 || rule.protocol == Protocol::Igmp)
     base.family = Family::V4;
   RuleList rules;

@@ -191,7 +191,7 @@ bool touches(const Endpoint& endpoint, const std::optional<PortSet>& ports,
                query.protocols.end();
       });
   return same_protocol && endpoint.direction == query.direction && ports &&
-         !ports->intersect(*query.destination_ports).empty();
+         query.destination_ports && !ports->intersect(*query.destination_ports).empty();
 }
 
 // " on lan to 192.168.1.0/24": where a service is exposed, when that is limited.
@@ -199,16 +199,17 @@ std::string where(const Service& service, const Policy& policy) {
   const auto said = policy.services.find(service.id);
   if (said == policy.services.end())
     return {};
+  const ServicePolicy& service_policy = said->second;
   std::string text;
-  if (said->second.on)
-    text += " on " + (said->second.on->empty() ? "no interface" : join(*said->second.on, ", "));
-  for (const Prefix& prefix : said->second.from)
-    text += (&prefix == &said->second.from.front() ? " to " : ", ") + to_text(prefix);
+  if (const auto& on = service_policy.on)
+    text += " on " + (on->empty() ? "no interface" : join(*on, ", "));
+  for (const Prefix& prefix : service_policy.from)
+    text += (&prefix == &service_policy.from.front() ? " to " : ", ") + to_text(prefix);
   return text;
 }
 
 std::string hint(const Service& service, const Function* function, const Endpoint& endpoint,
-                 const ServiceState& state, const Policy& policy, const PacketQuery& query) {
+                 const ServiceState& state, const Policy& policy, const PortSet& ports) {
   const bool open = std::any_of(state.open.begin(), state.open.end(),
                                 [&](const OpenEndpoint& o) { return o.endpoint == &endpoint; });
   std::string name = service.id + (function != nullptr ? "." + function->id : "");
@@ -221,8 +222,7 @@ std::string hint(const Service& service, const Function* function, const Endpoin
     why = "profile " + policy.profile + " forbids";
   else if (!open)
     why = "the policy does not enable";
-  return fmt::format("{} is {} ({}), which {}", to_text(*query.destination_ports), name,
-                     service.title, why);
+  return fmt::format("{} is {} ({}), which {}", to_text(ports), name, service.title, why);
 }
 
 }  // namespace
@@ -245,8 +245,8 @@ std::vector<std::string> port_hints(const PacketQuery& query, const Policy& poli
                                     const Catalogue& catalogue) {
   std::vector<std::string> hints;
   const auto profile = catalogue.profiles.find(policy.profile);
-  if (!query.destination_ports || query.destination_ports->intervals().size() != 1 ||
-      query.destination_ports->intervals()[0].first != query.destination_ports->intervals()[0].last)
+  const PortSet asked = query.destination_ports.value_or(PortSet());
+  if (asked.intervals().size() != 1 || asked.intervals()[0].first != asked.intervals()[0].last)
     return hints;
   const auto collect = [&](const Service& service, const Function* function,
                            const std::vector<Endpoint>& endpoints, const ServiceState& state) {
@@ -254,7 +254,7 @@ std::vector<std::string> port_hints(const PacketQuery& query, const Policy& poli
       const auto& ports = endpoint.direction == Direction::In ? endpoint.local : endpoint.remote;
       if (!ports || !touches(endpoint, chosen_ports(*ports, service, function, policy), query))
         continue;
-      std::string text = hint(service, function, endpoint, state, policy, query);
+      std::string text = hint(service, function, endpoint, state, policy, asked);
       if (std::find(hints.begin(), hints.end(), text) == hints.end())
         hints.push_back(std::move(text));
     }

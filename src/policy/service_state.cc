@@ -6,9 +6,9 @@ namespace quay {
 namespace {
 
 const ServicePolicy& policy_of(const Service& service, const Policy& policy) {
-  static const ServicePolicy kUnsaid;
+  static const ServicePolicy unsaid;
   const auto found = policy.services.find(service.id);
-  return found == policy.services.end() ? kUnsaid : found->second;
+  return found == policy.services.end() ? unsaid : found->second;
 }
 
 FunctionPolicy function_policy(const Function& function, const ServicePolicy& said) {

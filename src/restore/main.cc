@@ -1,5 +1,6 @@
 // quaymaster-restore: brings the policy's rules into the kernel, as root and without a daemon.
 // The boot unit runs it, and so does everybody who has edited the policy file.
+#include <exception>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -27,9 +28,7 @@ std::string_view summary(quay::Restored restored) {
   return "the policy is refused; the fail-safe rules are in force (profile enhanced)";
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app(
       "Brings the policy's rules into the kernel and checks what it wrote.\n"
       "Needs root. Exit status: 0 the policy is in force, 1 it is not, 2 wrong usage.",
@@ -81,4 +80,13 @@ int main(int argc, char** argv) {
     std::cout << summary(report->restored) << ": " << report->rules
               << " rules, read back and compared\n";
   return done ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  return run(argc, argv);
+} catch (const std::exception& error) {
+  std::cerr << "quaymaster-restore: " << error.what() << '\n';
+  return 1;
 }
