@@ -9,12 +9,16 @@ namespace {
 constexpr std::string_view kMark = "# crc32 ";
 
 std::string header(std::string_view content) {
-  boost::crc_32_type crc;
-  crc.process_bytes(content.data(), content.size());
-  return fmt::format("{}{:08x}\n", kMark, crc.checksum());
+  return fmt::format("{}{}\n", kMark, checksum(content));
 }
 
 }  // namespace
+
+std::string checksum(std::string_view content) {
+  boost::crc_32_type crc;
+  crc.process_bytes(content.data(), content.size());
+  return fmt::format("{:08x}", crc.checksum());
+}
 
 std::string seal(std::string_view content) {
   return header(content) + std::string(content);

@@ -7,7 +7,10 @@
 
 namespace quay {
 
-// `content` behind a line with its checksum (CRC-32 as in IEEE 802.3, in hexadecimal). It guards
+// CRC-32 as in IEEE 802.3, eight hexadecimal digits.
+std::string checksum(std::string_view content);
+
+// `content` behind a line with its checksum (checksum() above). It guards
 // against torn and rotten files, not against an attacker.
 std::string seal(std::string_view content);
 

@@ -2,6 +2,7 @@
 // implementations stand beside this header; tests bring their own, in memory.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,17 @@ class Firewall {
   virtual Result<void> run(const std::string& script) = 0;
 };
 
+// A file's next content, on the disk beside the old one. Gone with this object unless it was
+// committed.
+class StagedFile {
+ public:
+  virtual ~StagedFile() = default;
+
+  // Puts it in the file's place, on the disk when it returns. After a failure the old file is as
+  // it was. Once only.
+  virtual Result<void> commit() = 0;
+};
+
 // Files of the gateway.
 class Files {
  public:
@@ -39,9 +51,16 @@ class Files {
   // The names in a folder that end in `ending`, sorted; none when there is no such folder.
   virtual std::vector<std::string> list(const std::string& folder, const std::string& ending) = 0;
 
-  // Puts `content` in place of the file, whole or not at all, and on the disk when it returns.
-  // Makes the folder when it is missing. After a failure the old file is as it was.
-  virtual Result<void> write(const std::string& path, const std::string& content) = 0;
+  // Brings `content` to the disk beside the file, which stays as it is. Makes the folder when it
+  // is missing. One at a time for one path.
+  virtual Result<std::unique_ptr<StagedFile>> stage(const std::string& path,
+                                                    const std::string& content) = 0;
+
+  // stage() and commit().
+  Result<void> write(const std::string& path, const std::string& content) {
+    auto staged = stage(path, content);
+    return staged ? (*staged)->commit() : fail(staged.error());
+  }
 };
 
 // The time of day.

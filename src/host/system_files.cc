@@ -50,6 +50,34 @@ bool write_all(int fd, const std::string& content) {
   return true;
 }
 
+class SystemStagedFile : public StagedFile {
+ public:
+  SystemStagedFile(std::string path, std::string fresh, std::string folder)
+      : path_(std::move(path)), fresh_(std::move(fresh)), folder_(std::move(folder)) {}
+  SystemStagedFile(const SystemStagedFile&) = delete;
+  SystemStagedFile& operator=(const SystemStagedFile&) = delete;
+  ~SystemStagedFile() override {
+    if (!committed_)
+      unlink(fresh_.c_str());
+  }
+
+  Result<void> commit() override {
+    if (rename(fresh_.c_str(), path_.c_str()) != 0)
+      return failed(path_, errno);
+    committed_ = true;
+    const Descriptor directory(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.ok() || fsync(directory.get()) != 0)
+      return failed(folder_, errno);
+    return {};
+  }
+
+ private:
+  std::string path_;
+  std::string fresh_;
+  std::string folder_;
+  bool committed_ = false;
+};
+
 }  // namespace
 
 Result<std::string> SystemFiles::read(const std::string& path) {
@@ -89,28 +117,25 @@ std::vector<std::string> SystemFiles::list(const std::string& folder, const std:
   return names;
 }
 
-Result<void> SystemFiles::write(const std::string& path, const std::string& content) {
+Result<std::unique_ptr<StagedFile>> SystemFiles::stage(const std::string& path,
+                                                       const std::string& content) {
   fs::path folder = fs::path(path).parent_path();
   if (folder.empty())
-    folder = ".";
+    folder = fs::path(".");
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)
     return failed(folder, error.value());
   const std::string fresh = path + ".new";
-  Descriptor file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  // What is left of a process that was killed goes; nobody's link is followed.
+  unlink(fresh.c_str());
+  Descriptor file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file.ok())
     return failed(fresh, errno);
-  if (!write_all(file.get(), content) || fsync(file.get()) != 0 || file.close_now() != 0 ||
-      rename(fresh.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
-    unlink(fresh.c_str());
-    return failed(path, reason);
-  }
-  const Descriptor directory(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.ok() || fsync(directory.get()) != 0)
-    return failed(folder, errno);
-  return {};
+  auto staged = std::make_unique<SystemStagedFile>(path, fresh, folder);
+  if (!write_all(file.get(), content) || fsync(file.get()) != 0 || file.close_now() != 0)
+    return failed(path, errno);
+  return staged;
 }
 
 TimePoint SystemClock::now() {

@@ -300,6 +300,11 @@ void PolicyReader::read(TomlReader& in) {
   policy_.forward_leave = forward == "leave";
   if (forward != "drop" && forward != "leave")
     in.fault("forward", fmt::format("`{}` is not drop or leave", forward));
+  const std::string drift = in.text("drift").value_or("restore");
+  policy_.drift = drift == "report" ? Drift::Report : Drift::Restore;
+  if (drift != "restore" && drift != "report")
+    in.fault("drift", fmt::format("`{}` is not restore or report", drift));
+  policy_.enforcing = in.boolean("enforcing").value_or(true);
   read_interfaces(in);
   in.named_tables("services",
                   [&](const std::string& id, TomlReader& table) { read_service(id, table); });
@@ -370,6 +375,10 @@ Parsed<Policy> parse_policy(std::string_view text, const std::string& file,
 std::string to_text(const Policy& policy) {
   std::string text = fmt::format("profile = {}\nforward = {}\n", toml_quoted(policy.profile),
                                  policy.forward_leave ? "\"leave\"" : "\"drop\"");
+  if (policy.drift == Drift::Report)
+    text += "drift = \"report\"\n";
+  if (!policy.enforcing)
+    text += "enforcing = false\n";
   if (!policy.interfaces.empty())
     text += "\n[interfaces]\n";
   for (const auto& [name, interface] : policy.interfaces)

@@ -1,6 +1,7 @@
 // The policy: the one document of desired state.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,8 +48,13 @@ struct PolicyTest {
   bool operator==(const PolicyTest&) const = default;
 };
 
+// What happens when somebody else changes our table in the kernel.
+enum class Drift : std::uint8_t { Restore, Report };
+
 struct Policy {
   std::string profile = "enhanced";
+  bool enforcing = true;  // false: our table is not in the kernel at all
+  Drift drift = Drift::Restore;
   bool forward_leave = false;                       // routed packets are left alone, else dropped
   std::map<std::string, InterfaceName> interfaces;  // the operator's name to the kernel's
   std::map<std::string, ServicePolicy> services;    // by catalogue id

@@ -60,6 +60,7 @@ struct Origin {
   };
   Kind kind = Kind::Host;
   std::string name;        // service id, profile, or the part of the host's needs
+  std::string function;    // of the service, when the endpoint belongs to one
   std::size_t number = 0;  // for Opening and Own
 
   std::string text() const;  // "service mqtt", "rule 3", "opening 1", "host icmp"

@@ -82,7 +82,9 @@ void add_endpoint(const ServiceState& state, const OpenEndpoint& open, const Pol
         rules.push_back({.direction = open.endpoint->direction,
                          .match = std::move(one),
                          .verdict = Verdict::Accept,
-                         .origin = {.kind = Origin::Kind::Service, .name = state.service->id},
+                         .origin = {.kind = Origin::Kind::Service,
+                                    .name = state.service->id,
+                                    .function = open.function != nullptr ? open.function->id : ""},
                          .reason = service_reason(state, open, place, said)});
     }
   }

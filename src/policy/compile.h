@@ -19,6 +19,12 @@ struct Compiled {
   std::vector<std::string> notes;  // where the rules are not what the policy may seem to say
 };
 
+// A policy with its rules.
+struct Compilation {
+  Policy policy;
+  Compiled compiled;
+};
+
 // `policy` was read against `catalogue`. Openings that ended before `now` are left out, with a
 // note.
 Compiled compile(const Policy& policy, const Catalogue& catalogue, TimePoint now);

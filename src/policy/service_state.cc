@@ -22,7 +22,7 @@ void open_endpoints(const std::vector<Endpoint>& endpoints, const Function* func
   for (const Endpoint& endpoint : endpoints) {
     if (endpoint.scope == Scope::Internal || (endpoint.server && !state.exposed))
       continue;
-    OpenEndpoint open{&endpoint, {}, {}};
+    OpenEndpoint open{&endpoint, function, {}, {}};
     bool dynamic = false;
     for (const auto& [ports, chosen] :
          {std::pair{&endpoint.local, &open.local}, std::pair{&endpoint.remote, &open.remote}}) {

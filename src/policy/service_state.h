@@ -12,6 +12,7 @@ namespace quay {
 // An endpoint with the ports that the policy chose.
 struct OpenEndpoint {
   const Endpoint* endpoint = nullptr;  // into the catalogue
+  const Function* function = nullptr;  // that the endpoint belongs to; null: the service itself
   std::optional<PortSet> local;
   std::optional<PortSet> remote;
 };

@@ -14,6 +14,7 @@ class FakeFiles : public Files {
   std::map<std::string, std::string> content;
   TimePoint written{};  // when every file was
   bool disk_full = false;
+  std::string refuse_commit;  // a path that cannot be put in place
 
   Result<std::string> read(const std::string& path) override {
     const auto found = content.find(path);
@@ -31,12 +32,30 @@ class FakeFiles : public Files {
         names.push_back(path.substr(folder.size() + 1));
     return names;
   }
-  Result<void> write(const std::string& path, const std::string& text) override {
+  Result<std::unique_ptr<StagedFile>> stage(const std::string& path,
+                                            const std::string& text) override {
     if (disk_full)
       return fail(Error{path, "No space left on device"});
-    content[path] = text;
-    return {};
+    return std::make_unique<Staged>(*this, path, text);
   }
+
+ private:
+  class Staged : public StagedFile {
+   public:
+    Staged(FakeFiles& files, std::string path, std::string text)
+        : files_(files), path_(std::move(path)), text_(std::move(text)) {}
+    Result<void> commit() override {
+      if (path_ == files_.refuse_commit)
+        return fail(Error{path_, "Input/output error"});
+      files_.content[path_] = text_;
+      return {};
+    }
+
+   private:
+    FakeFiles& files_;
+    std::string path_;
+    std::string text_;
+  };
 };
 
 // Takes every script and lists what it is told to list; the real kernel judges scripts

@@ -1,0 +1,114 @@
+#include "policy/effects.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "tests/support/generate.h"
+#include "tests/support/shipped.h"
+
+namespace quay {
+namespace {
+
+const std::string kInterfaces = "[interfaces]\nlan = \"eth0\"\nwan = \"eth1\"\n";
+
+Compilation compiled(const std::string& text) {
+  Compilation result{read_policy(text), {}};
+  result.compiled = compile(result.policy, shipped_catalogue(), kNow);
+  return result;
+}
+
+std::string lines(const std::vector<Effect>& effects) {
+  std::string result;
+  for (const Effect& effect : effects)
+    result += to_text(effect) + "\n";
+  return result;
+}
+
+struct Row {
+  std::string before;
+  std::string after;
+  std::string opens;
+  std::string closes;
+};
+
+TEST(Effects, SayWhatOpensAndCloses) {
+  const std::string mqtt = "[services.mqtt]\nenabled = true\n";
+  const Row rows[] = {
+      {"", mqtt, "1883/tcp in on lan, wan (service mqtt)\n", ""},
+      {mqtt, mqtt + "on = [\"lan\"]\n", "", "1883/tcp in on wan (service mqtt)\n"},
+      {mqtt, mqtt + "from = [\"10.0.0.0/8\"]\n", "",
+       "1883/tcp in on lan, wan (service mqtt), in part\n"},
+      {"", "[[rules]]\nrule = \"allow 8080/tcp\"\n", "8080/tcp in (rule 1)\n", ""},
+      // What other rules decide already is no effect.
+      {"", "[[rules]]\nrule = \"allow in on eth0 from 10.0.0.1 to any port 22 proto tcp\"\n", "",
+       ""},
+      {"", "[[rules]]\nrule = \"deny 8080/tcp\"\n", "", ""},
+      {"", "[[rules]]\nrule = \"deny in on eth0 from 10.0.0.1 to any port 22 proto tcp\"\n", "",
+       "22/tcp in on lan from 10.0.0.1 (rule 1)\n"},
+      // The order of own rules.
+      {"[[rules]]\nrule = \"allow 80/tcp\"\n[[rules]]\nrule = \"deny from 10.0.0.1\"\n",
+       "[[rules]]\nrule = \"deny from 10.0.0.1\"\n[[rules]]\nrule = \"allow 80/tcp\"\n", "",
+       "80/tcp in (rule 2), in part\nAnywhere in from 10.0.0.1 (rule 1), in part\n"},
+      {"", "[[rules]]\nrule = \"deny from 10.0.0.1\"\n", "",
+       "Anywhere in from 10.0.0.1 (rule 1), in part\n"},
+      {"forward = \"drop\"\n", "forward = \"leave\"\n",
+       "routed packets forward (profile enhanced)\n", ""},
+  };
+  for (const Row& row : rows) {
+    // Keys of the top stand before the tables.
+    const bool top = row.before.starts_with("forward");
+    const Effects found = effects(
+        compiled(top ? row.before + kInterfaces : kInterfaces + row.before),
+        compiled(top ? row.after + kInterfaces : kInterfaces + row.after), shipped_catalogue());
+    EXPECT_EQ(lines(found.opens), row.opens) << row.before << "->\n" << row.after;
+    EXPECT_EQ(lines(found.closes), row.closes) << row.before << "->\n" << row.after;
+  }
+}
+
+TEST(Effects, SayWhatStopsWorking) {
+  const Effects hidden =
+      effects(compiled(kInterfaces), compiled(kInterfaces + "[services.ssh]\nexposed = false\n"),
+              shipped_catalogue());
+  ASSERT_EQ(hidden.stops.size(), 1U);
+  EXPECT_TRUE(hidden.stops[0].starts_with("ssh: ")) << hidden.stops[0];
+  // A rule of one's own that stands before the service does the same.
+  const Effects denied =
+      effects(compiled(kInterfaces), compiled(kInterfaces + "[[rules]]\nrule = \"deny 22/tcp\"\n"),
+              shipped_catalogue());
+  EXPECT_EQ(denied.stops, hidden.stops);
+}
+
+Compilation random_rules() {
+  Compilation result{read_policy(kInterfaces), {}};
+  result.policy.rules = *rc::gen::container<std::vector<UserRule>>(generate::user_rule());
+  if (result.policy.rules.size() > 4)
+    result.policy.rules.resize(4);
+  result.compiled = compile(result.policy, shipped_catalogue(), kNow);
+  return result;
+}
+
+bool accepted(const Compilation& one, const Packet& packet) {
+  const Rule* rule = decide(one.compiled.rules, packet, kNow);
+  return rule != nullptr && (rule->verdict == Verdict::Accept || rule->verdict == Verdict::Limit);
+}
+
+RC_GTEST_PROP(Effects, APolicyHasNoneOnItself, ()) {
+  const Compilation one = random_rules();
+  RC_ASSERT(effects(one, one, shipped_catalogue()).empty());
+}
+
+RC_GTEST_PROP(Effects, NoPacketFaresOtherwiseUnlessOneIsTold, ()) {
+  const Compilation before = random_rules();
+  const Compilation after = random_rules();
+  const Effects found = effects(before, after, shipped_catalogue());
+  Packet packet = *generate::packet();
+  packet.state = State::New;
+  RC_PRE(packet.direction != Direction::Forward && packet.interface != "lo");
+  if (!accepted(before, packet) && accepted(after, packet))
+    RC_ASSERT(!found.opens.empty());
+  if (accepted(before, packet) && !accepted(after, packet))
+    RC_ASSERT(!found.closes.empty());
+}
+
+}  // namespace
+}  // namespace quay
