@@ -49,6 +49,10 @@ Result<Slot> KernelTable::change(const NftTable& from, const NftTable& to, Slot 
   return slot == Slot::A ? Slot::B : Slot::A;
 }
 
+Result<void> KernelTable::remove() {
+  return firewall_.run(nft_clear());
+}
+
 Result<void> KernelTable::verify(const NftTable& table) {
   const auto now = read();
   if (!now)

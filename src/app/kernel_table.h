@@ -25,6 +25,9 @@ class KernelTable {
   // in use afterwards. Equal tables cost nothing.
   Result<Slot> change(const NftTable& from, const NftTable& to, Slot slot);
 
+  // Takes the table out of the kernel, if there is one: every packet passes, as far as we go.
+  Result<void> remove();
+
   // Fails with the first difference when the kernel does not hold exactly `table`.
   Result<void> verify(const NftTable& table);
 

@@ -15,12 +15,6 @@
 namespace quay {
 namespace {
 
-// A policy and what it compiles to.
-struct Candidate {
-  Policy policy;
-  Compiled compiled;
-};
-
 // Loads the rules that loaded last, when their file is whole, the kernel takes them and then holds
 // a table that can be ours.
 bool load_last_good(Firewall& firewall, Files& files, const RestorePaths& paths) {
@@ -39,28 +33,36 @@ TimePoint now_at_least(Files& files, Clock& clock, const RestorePaths& paths) {
 }
 
 // The policy file's policy, when it is right in every way; else `errors` says why not.
-std::optional<Candidate> read_candidate(Files& files, Clock& clock, const RestorePaths& paths,
-                                        const Catalogue& catalogue, std::vector<Error>& errors) {
+std::optional<Compilation> read_candidate(Files& files, Clock& clock, const RestorePaths& paths,
+                                          const Catalogue& catalogue, std::vector<Error>& errors) {
   Parsed<Policy> parsed = load_policy(files, paths.policy, catalogue);
   if (!parsed.ok()) {
     std::move(parsed.errors.begin(), parsed.errors.end(), std::back_inserter(errors));
     return std::nullopt;
   }
-  Candidate candidate{std::move(parsed.value), {}};
+  Compilation candidate{std::move(parsed.value), {}};
   candidate.compiled = compile(candidate.policy, catalogue, now_at_least(files, clock, paths));
   const Report report = check(candidate.policy, catalogue, candidate.compiled);
-  for (const FailedTest& failed : report.failed)
-    errors.push_back({paths.policy,
-                      fmt::format("test {} fails: `{}` should {}, but {} decides {}", failed.number,
-                                  to_text(failed.test.packet), to_text(failed.test.expect),
-                                  failed.rule->origin.text(), to_text(failed.rule->verdict))});
-  if (!report.failed.empty())
+  if (!report.failed.empty()) {
+    std::vector<Error> failed = failed_tests(report, paths.policy);
+    std::move(failed.begin(), failed.end(), std::back_inserter(errors));
     return std::nullopt;
+  }
   candidate.compiled.notes = report.warnings;
   return candidate;
 }
 
 }  // namespace
+
+std::vector<Error> failed_tests(const Report& report, const std::string& policy_file) {
+  std::vector<Error> errors;
+  for (const FailedTest& failed : report.failed)
+    errors.push_back(
+        {policy_file, fmt::format("test {} fails: `{}` should {}, but {} decides {}", failed.number,
+                                  to_text(failed.test.packet), to_text(failed.test.expect),
+                                  failed.rule->origin.text(), to_text(failed.rule->verdict))});
+  return errors;
+}
 
 Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
                               const RestorePaths& paths) {
@@ -69,8 +71,16 @@ Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
   report.errors = std::move(catalogue.errors);
   KernelTable kernel(firewall);
 
-  const std::optional<Candidate> wanted =
+  std::optional<Compilation> wanted =
       read_candidate(files, clock, paths, catalogue.value, report.errors);
+  report.catalogue = std::move(catalogue.value);
+  if (wanted && !wanted->policy.enforcing) {
+    if (auto removed = kernel.remove(); !removed)
+      return fail(removed.error());
+    report.restored = Restored::Off;
+    report.policy = std::move(wanted);
+    return report;
+  }
   if (wanted) {
     const NftTable table = nft_table(wanted->compiled.rules);
     const auto replaced = kernel.replace(table);
@@ -78,9 +88,9 @@ Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
       if (auto same = kernel.verify(table); !same)
         return fail(same.error());
       report.notes = wanted->compiled.notes;
-      report.rules = wanted->compiled.rules.size();
       if (auto saved = files.write(paths.last_good, seal(nft_script(table, Slot::A))); !saved)
         report.errors.push_back(saved.error());
+      report.policy = std::move(wanted);
       return report;
     }
     report.errors.push_back(replaced.error());
@@ -95,7 +105,7 @@ Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
   if (load_last_good(firewall, files, paths))
     return report;
   report.restored = Restored::FailSafe;
-  const NftTable fail_safe = nft_table(compile(Policy{}, catalogue.value, clock.now()).rules);
+  const NftTable fail_safe = nft_table(compile(Policy{}, report.catalogue, clock.now()).rules);
   if (auto done = kernel.replace(fail_safe); !done)
     return fail(done.error());
   if (auto same = kernel.verify(fail_safe); !same)

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/inventory.h"
 #include "base/result.h"
 #include "host/host.h"
+#include "policy/check.h"
+#include "policy/effects.h"
 
 namespace quay {
 
@@ -20,6 +23,7 @@ struct RestorePaths {
 // What is in the kernel now.
 enum class Restored : std::uint8_t {
   Policy,    // the policy file's rules
+  Off,       // nothing of ours: the policy says enforcing = false
   Kept,      // the policy being refused: the rules of ours that were there
   LastGood,  // there being none: the rules that loaded last
   FailSafe,  // there being none of those either: profile enhanced with the catalogue's defaults
@@ -27,10 +31,14 @@ enum class Restored : std::uint8_t {
 
 struct RestoreReport {
   Restored restored = Restored::Policy;
-  std::vector<Error> errors;       // what was wrong with the catalogue or the policy
-  std::vector<std::string> notes;  // warnings about the policy that is in force
-  std::size_t rules = 0;           // compiled
+  Catalogue catalogue;
+  std::optional<Compilation> policy;  // with Restored::Policy and Restored::Off
+  std::vector<Error> errors;          // what was wrong with the catalogue or the policy
+  std::vector<std::string> notes;     // warnings about the policy that is in force
 };
+
+// The policy's own tests that do not hold, an error each.
+std::vector<Error> failed_tests(const Report& report, const std::string& policy_file);
 
 // Reads, compiles, loads in one transaction, reads back and compares. A policy that cannot be
 // read, whose own tests fail, or that the kernel refuses never opens anything and never closes the

@@ -8,8 +8,8 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include "api/json.h"
 #include "base/text.h"
-#include "cli/json.h"
 #include "language/nft_match.h"
 #include "language/nft_table.h"
 #include "language/packet_text.h"

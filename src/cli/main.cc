@@ -1,18 +1,26 @@
 // quaymaster: the command line.
-#include <array>
+#include <algorithm>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/daemon_client.h"
+#include "cli/live.h"
+#include "cli/service_arguments.h"
 #include "host/system_files.h"
 
 namespace {
+
+namespace json = boost::json;
 
 constexpr const char* kPolicy = "/etc/quaymaster/policy.toml";
 constexpr const char* kPolicyHelp = "The policy file; without it /etc/quaymaster/policy.toml";
@@ -20,59 +28,329 @@ constexpr const char* kPolicyHelp = "The policy file; without it /etc/quaymaster
 // What the words of a command line ask for.
 struct Arguments {
   bool json = false;
+  bool yes = false;
+  bool factory = false;
   std::vector<std::string> catalogue = quay::kInstalledCatalogue;
   std::string policy = kPolicy;
-  std::vector<std::string> packet;
-  std::string service;
+  std::string file;
+  std::string socket = quay::kDaemonSocket;
+  std::vector<std::string> words;
+  std::vector<std::string> keep;
+  quay::ServiceArguments service;
 };
 
-void add_verbs(CLI::App& app, Arguments& arguments) {
-  const auto add = [&](const char* name, const char* description) {
-    CLI::App* verb = app.add_subcommand(name, description);
-    verb->add_flag("--json", arguments.json, "Print JSON (shape: docs/json.md)");
-    verb->add_option("--catalogue", arguments.catalogue,
+// A verb's work; set by the verb that the line names.
+using Work = std::function<int(const quay::Context&, const quay::LiveContext&)>;
+
+json::array to_array(const std::vector<std::string>& words) {
+  json::array result;
+  for (const std::string& word : words)
+    result.emplace_back(word);
+  return result;
+}
+
+// The verbs, each with its arguments and its work.
+class Verbs {
+ public:
+  Verbs(CLI::App& app, Arguments& arguments) : app_(app), arguments_(arguments) {
+    add_readers();
+    add_switches();
+    add_services();
+    add_rules();
+    add_changes();
+    add_offline();
+  }
+
+  const Work& chosen() const { return work_; }
+
+ private:
+  CLI::App* add(CLI::App& parent, const char* name, const char* description, Work work) {
+    CLI::App* verb = parent.add_subcommand(name, description);
+    verb->add_flag("--json", arguments_.json, "Print JSON (docs/json.md)");
+    verb->callback([this, work = std::move(work)] { work_ = work; });
+    return verb;
+  }
+  CLI::App* live(CLI::App& parent, const char* name, const char* description, Work work) {
+    CLI::App* verb = add(parent, name, description, std::move(work));
+    verb->add_option("--socket", arguments_.socket, "The daemon's socket")
+        ->option_text("FILE")
+        ->capture_default_str();
+    return verb;
+  }
+  CLI::App* offline(const char* name, const char* description, Work work) {
+    CLI::App* verb = add(app_, name, description, std::move(work));
+    verb->add_option("--catalogue", arguments_.catalogue,
                      "Use the catalogue in DIR instead of the installed one; may be repeated")
         ->option_text("DIR")
         ->allow_extra_args(false);
     return verb;
+  }
+  CLI::App* group(const char* name, const char* description) {
+    CLI::App* verb = app_.add_subcommand(name, description);
+    verb->require_subcommand(1);
+    return verb;
+  }
+
+  void add_readers();
+  void add_switches();
+  void add_services();
+  void add_rules();
+  void add_changes();
+  void add_offline();
+
+  CLI::App& app_;
+  Arguments& arguments_;
+  Work work_;
+};
+
+void Verbs::add_readers() {
+  live(app_, "status", "Show the profile, what needs attention, and the rules",
+       [this](const quay::Context&, const quay::LiveContext& live) {
+         return quay::show_status(live, !arguments_.words.empty());
+       })
+      ->add_option("numbered", arguments_.words, "`numbered`: with the numbers for `delete`")
+      ->check(CLI::IsMember({"numbered"}))
+      ->expected(0, 1);
+  CLI::App* completion =
+      live(app_, "complete", "", [this](const quay::Context&, const quay::LiveContext& live) {
+        return quay::complete(live, arguments_.words.empty() ? "" : arguments_.words.front());
+      });
+  completion->group("")->add_option("WHAT", arguments_.words);
+}
+
+void Verbs::add_switches() {
+  const auto change = [](json::object wanted) {
+    return [wanted = std::move(wanted)](const quay::Context&, const quay::LiveContext& live) {
+      return quay::make_change(live, wanted, false);
+    };
   };
-  add("compile", "Print the nft script of a policy, loadable with `nft -f`")
-      ->add_option("FILE", arguments.policy, kPolicyHelp);
-  add("check", "Tell what is wrong in a policy, and run its own tests")
-      ->add_option("FILE", arguments.policy, kPolicyHelp);
-  CLI::App* explain = add("explain", "Say what a policy does with a packet, and why");
+  live(app_, "enable", "Enforce the policy", change({{"enforcing", true}}));
+  live(app_, "disable", "Stop enforcing: every packet passes, also after a reboot",
+       change({{"enforcing", false}}));
+  live(app_, "init", "Make the first policy of this gateway",
+       [this](const quay::Context&, const quay::LiveContext& live) {
+         return quay::make_change(live, {{"init", arguments_.factory ? "factory" : "new"}}, false);
+       })
+      ->add_flag("--factory", arguments_.factory, "Replace the policy by the one of a new gateway");
+  CLI::App* profile = live(app_, "profile", "Show the profile, or switch it",
+                           [this](const quay::Context&, const quay::LiveContext& live) {
+                             if (arguments_.words.empty())
+                               return quay::show_profile(live);
+                             return quay::make_change(
+                                 live,
+                                 {{"profile", json::object{{"id", arguments_.words.front()},
+                                                           {"keep", to_array(arguments_.keep)}}}},
+                                 false);
+                           });
+  profile->add_option("PROFILE", arguments_.words, "enhanced or standard")->expected(0, 1);
+  profile->add_option("--keep", arguments_.keep, "Services that stay as they are")
+      ->option_text("ID,ID")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  profile->footer(
+      "Switching enhanced on closes what it closes by default and opens what was closed by hand:\n"
+      "  quaymaster profile enhanced --keep mqtt,ssh");
+
+  CLI::App* interface = group("interface", "Show or set the names of this gateway's interfaces");
+  live(*interface, "list", "Show them", [](const quay::Context&, const quay::LiveContext& live) {
+    return quay::show_interfaces(live);
+  });
+  live(*interface, "set", "Name interfaces: `interface set lan=eth0`",
+       [this](const quay::Context& context, const quay::LiveContext& live) {
+         json::object set;
+         for (const std::string& word : arguments_.words) {
+           const std::size_t equals = word.find('=');
+           if (equals == 0 || equals == std::string::npos || equals + 1 == word.size()) {
+             context.err << fmt::format("quaymaster: `{}` is not NAME=INTERFACE\n", word);
+             return quay::kUsage;
+           }
+           set[word.substr(0, equals)] = word.substr(equals + 1);
+         }
+         return quay::make_change(live, {{"interfaces", json::object{{"set", std::move(set)}}}},
+                                  false);
+       })
+      ->add_option("NAME=INTERFACE", arguments_.words)
+      ->required();
+  live(*interface, "remove", "Forget names; those interfaces close",
+       [this](const quay::Context&, const quay::LiveContext& live) {
+         return quay::make_change(
+             live, {{"interfaces", json::object{{"remove", to_array(arguments_.words)}}}}, false);
+       })
+      ->add_option("NAME", arguments_.words)
+      ->required();
+}
+
+void Verbs::add_services() {
+  CLI::App* service = group("service", "Show services, or change what is open of one");
+  live(*service, "list", "Show all with their state",
+       [](const quay::Context&, const quay::LiveContext& live) {
+         return quay::show_services(live, "");
+       });
+  live(*service, "show", "Show one",
+       [this](const quay::Context&, const quay::LiveContext& live) {
+         return quay::show_services(live, arguments_.service.id);
+       })
+      ->add_option("ID", arguments_.service.id, "A service")
+      ->required();
+  const auto changing = [&](const char* name, const char* description, json::object switches) {
+    CLI::App* verb =
+        live(*service, name, description,
+             [this, switches](const quay::Context& context, const quay::LiveContext& live) {
+               const auto edit = quay::service_json(arguments_.service, switches);
+               if (!edit) {
+                 context.err << "quaymaster: " << edit.error().text() << '\n';
+                 return quay::kUsage;
+               }
+               return quay::make_change(live, {{"service", *edit}}, false);
+             });
+    quay::add_service_options(*verb, arguments_.service);
+    return verb;
+  };
+  changing("enable", "Want it: its ports open", {{"enabled", true}})
+      ->footer(
+          "An optional service is told where, when there is a choice:\n"
+          "  quaymaster service enable mqtt --on lan --from 192.168.1.0/24");
+  changing("disable", "Do not want it: its ports close", {{"enabled", false}});
+  changing("expose", "Open its ports", {{"exposed", true}});
+  changing("hide", "Close its ports; its unit is left alone", {{"exposed", false}});
+  CLI::App* set = changing("set", "Set its port, or where it is exposed", {});
+  set->add_option("KEY=VALUE", arguments_.service.settings, "port=47809, clients=49152-65535");
+  set->footer(
+      "  quaymaster service set bacnet port=47809\n"
+      "  quaymaster service set ssh --from 10.0.0.0/8 --reason \"only the office\"");
+}
+
+void Verbs::add_rules() {
+  const auto rule = [&](const char* name, const char* description) {
+    CLI::App* verb = live(
+        app_, name, description, [this, name](const quay::Context&, const quay::LiveContext& live) {
+          std::vector<std::string> words{name};
+          words.insert(words.end(), arguments_.words.begin(), arguments_.words.end());
+          return quay::make_change(live, {{"rule", to_array(words)}}, false);
+        });
+    verb->add_option("RULE", arguments_.words, "In ufw's grammar")->required();
+    return verb;
+  };
+  rule("allow",
+       "Allow packets: `allow 8080/tcp`, `allow in on eth0 from 10.0.0.0/8 to any port 22`");
+  rule("deny", "Drop packets");
+  rule("reject", "Drop packets and tell their sender");
+  rule("limit", "Allow fewer than 6 connections of one source in 30 seconds");
+  rule("insert", "Put a rule in front of another: `insert 1 deny from 203.0.113.7`");
+  rule("prepend", "Put a rule in front of all others");
+  CLI::App* remove = live(app_, "delete", "Delete a rule by its number or its text",
+                          [this](const quay::Context&, const quay::LiveContext& live) {
+                            const std::vector<std::string>& words = arguments_.words;
+                            const auto number = words.size() == 1
+                                                    ? quay::parse_number(words.front(), 65535)
+                                                    : std::nullopt;
+                            if (number)
+                              return quay::delete_number(live, *number, arguments_.yes);
+                            std::vector<std::string> all{"delete"};
+                            all.insert(all.end(), words.begin(), words.end());
+                            return quay::make_change(live, {{"rule", to_array(all)}}, false);
+                          });
+  remove->add_option("NUMBER|RULE", arguments_.words, "As `status numbered` shows it")->required();
+  remove->add_flag("-y,--yes", arguments_.yes, "Do not ask");
+}
+
+void Verbs::add_changes() {
+  const auto verb = [&](const char* name, const char* description, bool plan_only) {
+    live(app_, name, description,
+         [this, plan_only](const quay::Context& context, const quay::LiveContext& live) {
+           if (arguments_.file.empty())
+             return quay::make_change(live, {{"file", true}}, plan_only);
+           const auto text = context.files.read(arguments_.file);
+           if (!text) {
+             context.err << "quaymaster: " << text.error().text() << '\n';
+             return quay::kFailed;
+           }
+           return quay::make_change(live, {{"policy", *text}}, plan_only);
+         })
+        ->add_option("FILE", arguments_.file,
+                     "A policy; without it the policy file as it is now, edited by hand");
+  };
+  verb("plan", "Show what a policy would open and close", true);
+  verb("apply", "Bring a policy into force", false);
+}
+
+void Verbs::add_offline() {
+  offline("compile", "Print the nft script of a policy, loadable with `nft -f`",
+          [this](const quay::Context& context, const quay::LiveContext&) {
+            return quay::compile_policy(context, arguments_.policy);
+          })
+      ->add_option("FILE", arguments_.policy, kPolicyHelp);
+  offline("check", "Tell what is wrong in a policy, and run its own tests",
+          [this](const quay::Context& context, const quay::LiveContext&) {
+            return quay::check_policy(context, arguments_.policy);
+          })
+      ->add_option("FILE", arguments_.policy, kPolicyHelp);
+  CLI::App* explain =
+      offline("explain", "Say what a policy does with a packet, and why",
+              [this](const quay::Context& context, const quay::LiveContext&) {
+                return quay::explain_packet(context, arguments_.words, arguments_.policy);
+              });
   explain->footer(
       "A packet is a sentence; what is left out means any:\n"
       "  quaymaster explain in on eth1 1883/tcp from 203.0.113.7\n"
       "  quaymaster explain out on eth0 47808/udp sport 47808 to 10.1.0.255\n"
       "  quaymaster explain in icmp type echo-request");
-  explain->add_option("PACKET", arguments.packet, "The packet")->required();
-  explain->add_option("--policy", arguments.policy, kPolicyHelp)->option_text("FILE");
-  add("services", "Show the services that the catalogue knows, or one in full")
-      ->add_option("ID", arguments.service, "A service");
+  explain->add_option("PACKET", arguments_.words, "The packet")->required();
+  explain->add_option("--policy", arguments_.policy, kPolicyHelp)->option_text("FILE");
+  offline("services", "Show the services that the catalogue knows, or one in full",
+          [this](const quay::Context& context, const quay::LiveContext&) {
+            return quay::list_services(context, arguments_.service.id);
+          })
+      ->add_option("ID", arguments_.service.id, "A service");
+}
+
+// The verb that was meant by words that mean nothing: `disable ssh`.
+std::string meant(const std::vector<std::string>& words) {
+  const std::string& verb = words.front();
+  if (words.size() > 1 && (verb == "enable" || verb == "disable") && !words[1].starts_with('-'))
+    return fmt::format(
+        "`{}` is about the whole policy; for one service it is `quaymaster service "
+        "{} {}`",
+        verb, verb, words[1]);
+  if (words.size() > 1 && (verb == "expose" || verb == "hide" || verb == "set" || verb == "show"))
+    return fmt::format("it is `quaymaster service {} {}`", verb, words[1]);
+  if (verb == "reload" || verb == "restart")
+    return "an edited policy comes into force with `quaymaster apply`";
+  if (verb == "list")
+    return "it is `quaymaster status numbered` for rules, `quaymaster service list` for services";
+  if (verb == "route")
+    return "routed packets are not managed: they are dropped or left alone (`forward` in the "
+           "policy)";
+  if (verb == "reset")
+    return "it is `quaymaster init --factory`";
+  return {};
 }
 
 // A verb that is missing or does not exist is told with those that do, and the one that is near.
-bool wrong_verb(const CLI::App& app, int argc, char** argv) {
+bool wrong_verb(const CLI::App& app, const std::vector<std::string>& words) {
   std::vector<std::string> verbs;
   for (const CLI::App* verb : app.get_subcommands({}))
-    verbs.push_back(verb->get_name());
-  if (argc < 2) {
+    if (!verb->get_group().empty())
+      verbs.push_back(verb->get_name());
+  if (words.empty()) {
     std::cerr << fmt::format("quaymaster: which verb? {}; `quaymaster --help` tells more\n",
                              quay::join(verbs, ", "));
     return true;
   }
-  const std::string word = argv[1];
-  if (word.starts_with('-'))
+  if (words.front().starts_with('-') || words.front() == "complete")
     return false;
-  if (std::find(verbs.begin(), verbs.end(), word) != verbs.end())
+  if (const std::string hint = meant(words); !hint.empty()) {
+    std::cerr << "quaymaster: " << hint << '\n';
+    return true;
+  }
+  if (std::find(verbs.begin(), verbs.end(), words.front()) != verbs.end())
     return false;
-  std::cerr << fmt::format("quaymaster: there is no verb `{}`{}; the verbs are {}\n", word,
-                           quay::suggestion(word, verbs), quay::join(verbs, ", "));
+  std::cerr << fmt::format("quaymaster: there is no verb `{}`{}; the verbs are {}\n", words.front(),
+                           quay::suggestion(words.front(), verbs), quay::join(verbs, ", "));
   return true;
 }
 
-int run(const CLI::App& app, const Arguments& arguments) {
+int run(const Arguments& arguments, const Work& work) {
   quay::SystemFiles files;
   quay::SystemClock clock;
   const quay::Context context{.files = files,
@@ -82,13 +360,13 @@ int run(const CLI::App& app, const Arguments& arguments) {
                               .out = std::cout,
                               .err = std::cerr,
                               .style = quay::Style(quay::wants_colour(STDOUT_FILENO))};
-  if (app.got_subcommand("compile"))
-    return quay::compile_policy(context, arguments.policy);
-  if (app.got_subcommand("check"))
-    return quay::check_policy(context, arguments.policy);
-  if (app.got_subcommand("explain"))
-    return quay::explain_packet(context, arguments.packet, arguments.policy);
-  return quay::list_services(context, arguments.service);
+  quay::DaemonClient daemon(arguments.socket);
+  const quay::LiveContext live{
+      .base = context,
+      .ask = [&](const std::string& method, const std::string& target,
+                 const std::string& body) { return daemon.ask(method, target, body); },
+      .in = std::cin};
+  return work(context, live);
 }
 
 }  // namespace
@@ -101,8 +379,8 @@ int main(int argc, char** argv) try {
   app.get_formatter()->label("Subcommands", "Verbs");
   app.footer("`quaymaster VERB --help` tells more; quaymaster(1) tells all.");
   Arguments arguments;
-  add_verbs(app, arguments);
-  if (wrong_verb(app, argc, argv))
+  const Verbs verbs(app, arguments);
+  if (wrong_verb(app, {argv + 1, argv + argc}))
     return quay::kUsage;
   try {
     app.parse(argc, argv);
@@ -113,7 +391,7 @@ int main(int argc, char** argv) try {
               << " --help` tells more\n";
     return quay::kUsage;
   }
-  const int status = run(app, arguments);
+  const int status = run(arguments, verbs.chosen());
   std::cout.flush();
   if (!std::cout) {
     std::cerr << "quaymaster: cannot write the output\n";

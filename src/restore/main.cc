@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "app/restore.h"
 #include "host/nftables.h"
@@ -18,6 +19,8 @@ std::string_view summary(quay::Restored restored) {
   switch (restored) {
     case quay::Restored::Policy:
       return "the policy is in force";
+    case quay::Restored::Off:
+      return "nothing is enforced: the policy says enforcing = false";
     case quay::Restored::Kept:
       return "the policy is refused; the rules that were in force stay";
     case quay::Restored::LastGood:
@@ -73,12 +76,14 @@ int run(int argc, char** argv) {
     std::cerr << "quaymaster-restore: " << error.text() << '\n';
   for (const std::string& note : report->notes)
     std::cerr << "quaymaster-restore: warning: " << note << '\n';
-  const bool done = report->restored == quay::Restored::Policy;
+  const bool enforced = report->restored == quay::Restored::Policy;
+  const std::size_t rules = report->policy ? report->policy->compiled.rules.size() : 0;
+  const bool done = enforced || report->restored == quay::Restored::Off;
   if (!done)
     std::cerr << "quaymaster-restore: " << summary(report->restored) << '\n';
   else if (!quiet)
-    std::cout << summary(report->restored) << ": " << report->rules
-              << " rules, read back and compared\n";
+    std::cout << summary(report->restored)
+              << (enforced ? fmt::format(": {} rules, read back and compared", rules) : "") << '\n';
   return done ? 0 : 1;
 }
 

@@ -1,9 +1,14 @@
-#include "cli/json.h"
+#include "api/json.h"
+
+#include <algorithm>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "language/packet_text.h"
+#include "language/policy_file.h"
+#include "policy/numbered.h"
+#include "policy/service_state.h"
 
 namespace quay {
 namespace {
@@ -93,6 +98,64 @@ json::value origin_json(const Origin& origin) {
   return result;
 }
 
+json::array errors_array(const std::vector<Error>& errors) {
+  json::array result;
+  for (const Error& error : errors)
+    result.push_back(json::object{{"place", error.place}, {"reason", error.reason}});
+  return result;
+}
+
+std::string_view enforcement_text(Enforcement enforcement) {
+  switch (enforcement) {
+    case Enforcement::NoPolicy:
+      return "no-policy";
+    case Enforcement::Off:
+      return "off";
+    case Enforcement::On:
+      return "on";
+    case Enforcement::Kept:
+      return "kept";
+    case Enforcement::LastGood:
+      return "last-good";
+    case Enforcement::FailSafe:
+      break;
+  }
+  return "fail-safe";
+}
+
+json::array effects_json(const std::vector<Effect>& effects) {
+  json::array result;
+  for (const Effect& effect : effects)
+    result.push_back(json::object{{"direction", to_text(effect.direction)},
+                                  {"to", effect.to},
+                                  {"from", effect.from},
+                                  {"interfaces", texts(effect.interfaces)},
+                                  {"origin", effect.origin},
+                                  {"partly", effect.partly},
+                                  {"text", to_text(effect)}});
+  return result;
+}
+
+json::value state_json(const Service& service, const Compilation& in_force,
+                       const Catalogue& catalogue) {
+  const auto profile = catalogue.profiles.find(in_force.policy.profile);
+  const ServiceState state = service_state(
+      service, in_force.policy, profile == catalogue.profiles.end() ? Profile{} : profile->second);
+  const auto found = in_force.policy.services.find(service.id);
+  const ServicePolicy said =
+      found == in_force.policy.services.end() ? ServicePolicy{} : found->second;
+  json::array on;
+  for (const auto& [name, interface] : in_force.policy.interfaces)
+    if (!said.on || std::find(said.on->begin(), said.on->end(), name) != said.on->end())
+      on.emplace_back(name);
+  json::array from;
+  for (const Prefix& prefix : said.from)
+    from.emplace_back(to_text(prefix));
+  return json::object{{"enabled", state.enabled}, {"exposed", state.exposed},
+                      {"on", std::move(on)},      {"from", std::move(from)},
+                      {"reason", said.reason},    {"owner", said.owner}};
+}
+
 }  // namespace
 
 json::value to_json(const Service& service) {
@@ -169,9 +232,6 @@ json::value to_json(const PacketQuery& query, const Explanation& answer) {
 }
 
 json::value to_json(const std::vector<Error>& errors, const Report& report, const RuleList& rules) {
-  json::array error_list;
-  for (const Error& error : errors)
-    error_list.push_back(json::object{{"place", error.place}, {"reason", error.reason}});
   json::array failed;
   for (const FailedTest& test : report.failed)
     failed.push_back(json::object{{"number", test.number},
@@ -180,10 +240,78 @@ json::value to_json(const std::vector<Error>& errors, const Report& report, cons
                                   {"decided", to_json(*test.rule)},
                                   {"example", to_json(test.example)}});
   return json::object{{"ok", errors.empty() && report.failed.empty()},
-                      {"errors", error_list},
+                      {"errors", errors_array(errors)},
                       {"warnings", texts(report.warnings)},
                       {"failed_tests", failed},
                       {"rules", rules.size()}};
+}
+
+json::value to_json(const Service& service, const Manager& manager) {
+  json::value result = to_json(service);
+  if (manager.in_force())
+    result.as_object()["policy"] = state_json(service, *manager.in_force(), manager.catalogue());
+  return result;
+}
+
+json::value to_json(const Plan& plan, bool applied) {
+  return json::object{{"applied", applied && plan.changes},
+                      {"changes", plan.changes},
+                      {"base", plan.base},
+                      {"revision", plan.revision},
+                      {"opens", effects_json(plan.effects.opens)},
+                      {"closes", effects_json(plan.effects.closes)},
+                      {"stops", texts(plan.effects.stops)},
+                      {"disrupts", "rules"},
+                      {"notes", texts(plan.notes)},
+                      {"warnings", texts(plan.warnings)},
+                      {"rules", plan.next.compiled.rules.size()}};
+}
+
+json::value status_json(const Manager& manager) {
+  json::object interfaces;
+  json::object result{{"enforcement", enforcement_text(manager.enforcement())},
+                      {"revision", manager.revision()},
+                      {"edited", manager.edited_by_hand()},
+                      {"drift", texts(manager.drift())},
+                      {"errors", errors_array(manager.faults())},
+                      {"warnings", texts(manager.warnings())}};
+  if (const auto& in_force = manager.in_force()) {
+    for (const auto& [name, interface] : in_force->policy.interfaces)
+      interfaces[name] = interface.text;
+    result["profile"] = in_force->policy.profile;
+    result["forward"] = in_force->policy.forward_leave ? "leave" : "drop";
+    result["rules"] = in_force->compiled.rules.size();
+  }
+  result["interfaces"] = std::move(interfaces);
+  return result;
+}
+
+json::value rules_json(const Manager& manager) {
+  json::array rules;
+  if (manager.in_force())
+    for (const NumberedRule& rule :
+         numbered(manager.in_force()->policy, manager.in_force()->compiled))
+      rules.push_back(json::object{{"number", rule.number},
+                                   {"id", rule.id},
+                                   {"direction", to_text(rule.direction)},
+                                   {"verdict", to_text(rule.verdict)},
+                                   {"to", rule.to},
+                                   {"from", rule.from},
+                                   {"interfaces", texts(rule.interfaces)},
+                                   {"origin", origin_json(rule.origin)},
+                                   {"syntax", rule.syntax},
+                                   {"comment", rule.comment}});
+  return json::object{{"revision", manager.revision()}, {"rules", std::move(rules)}};
+}
+
+json::value policy_json(const Manager& manager) {
+  return json::object{
+      {"revision", manager.revision()},
+      {"text", manager.in_force() ? to_text(manager.in_force()->policy) : std::string()}};
+}
+
+json::value errors_json(const std::vector<Error>& errors, const std::vector<std::string>& changed) {
+  return json::object{{"errors", errors_array(errors)}, {"changed", texts(changed)}};
 }
 
 }  // namespace quay

@@ -1,0 +1,250 @@
+#include "api/change_json.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "language/policy_file.h"
+
+namespace quay {
+namespace {
+
+namespace json = boost::json;
+
+// Reads the keys of one object, and tells of those that nobody asked for.
+class ObjectReader {
+ public:
+  ObjectReader(const json::object& object, std::string name, std::vector<std::string>& faults)
+      : object_(object), name_(std::move(name)), faults_(faults) {}
+
+  const json::value* find(std::string_view key) {
+    asked_.emplace_back(key);
+    const json::value* value = object_.if_contains(key);
+    return value == nullptr || value->is_null() ? nullptr : value;
+  }
+  std::optional<std::string> text(std::string_view key) {
+    const json::value* value = find(key);
+    if (value == nullptr)
+      return std::nullopt;
+    if (!value->is_string())
+      return wrong<std::string>(key, "a text");
+    return std::string(value->get_string());
+  }
+  std::optional<bool> boolean(std::string_view key) {
+    const json::value* value = find(key);
+    if (value == nullptr)
+      return std::nullopt;
+    return value->is_bool() ? std::optional(value->get_bool()) : wrong<bool>(key, "true or false");
+  }
+  std::optional<Port> port(std::string_view key) {
+    const json::value* value = find(key);
+    if (value == nullptr)
+      return std::nullopt;
+    boost::system::error_code error;
+    const auto number = value->to_number<Port>(error);
+    return error || number == 0 ? wrong<Port>(key, "a port, 1 to 65535") : std::optional(number);
+  }
+  std::optional<std::vector<std::string>> texts(std::string_view key) {
+    const json::value* value = find(key);
+    if (value == nullptr)
+      return std::nullopt;
+    std::vector<std::string> result;
+    if (!value->is_array())
+      return wrong<std::vector<std::string>>(key, "a list of texts");
+    for (const json::value& one : value->get_array()) {
+      if (!one.is_string())
+        return wrong<std::vector<std::string>>(key, "a list of texts");
+      result.emplace_back(one.get_string());
+    }
+    return result;
+  }
+  const json::object* object(std::string_view key) {
+    const json::value* value = find(key);
+    if (value == nullptr)
+      return nullptr;
+    if (!value->is_object())
+      wrong<bool>(key, "an object");
+    return value->if_object();
+  }
+  void fault(std::string_view key, std::string_view reason) {
+    faults_.push_back(fmt::format("{}{}: {}", name_, key, reason));
+  }
+  void finish() {
+    for (const auto& [key, value] : object_)
+      if (std::find(asked_.begin(), asked_.end(), std::string_view(key)) == asked_.end())
+        fault(std::string(key), "is not known here" + suggestion(std::string(key), asked_));
+  }
+
+ private:
+  template <typename T>
+  std::optional<T> wrong(std::string_view key, std::string_view wanted) {
+    fault(key, fmt::format("is not {}", wanted));
+    return std::nullopt;
+  }
+
+  const json::object& object_;
+  std::string name_;
+  std::vector<std::string>& faults_;
+  std::vector<std::string> asked_;
+};
+
+ServiceEdit read_service(const json::object& object, std::vector<std::string>& faults) {
+  ObjectReader in(object, "service.", faults);
+  ServiceEdit edit;
+  edit.id = in.text("id").value_or("");
+  if (edit.id.empty())
+    in.fault("id", "is missing");
+  edit.enabled = in.boolean("enabled");
+  edit.exposed = in.boolean("exposed");
+  edit.everywhere = in.boolean("everywhere").value_or(false);
+  edit.on = in.texts("on");
+  if (const auto from = in.texts("from")) {
+    edit.from.emplace();
+    for (const std::string& text : *from)
+      if (const auto prefix = parse_prefix(text))
+        edit.from->push_back(*prefix);
+      else
+        in.fault("from", prefix.error().reason);
+  }
+  edit.port = in.port("port");
+  if (const auto clients = in.text("clients")) {
+    if (const auto ports = parse_ports(*clients))
+      edit.clients = *ports;
+    else
+      in.fault("clients", ports.error().reason);
+  }
+  edit.reason = in.text("reason");
+  edit.owner = in.text("owner");
+  in.finish();
+  return edit;
+}
+
+ProfileEdit read_profile(const json::object& object, std::vector<std::string>& faults) {
+  ObjectReader in(object, "profile.", faults);
+  ProfileEdit edit{in.text("id").value_or(""),
+                   in.texts("keep").value_or(std::vector<std::string>{})};
+  in.finish();
+  return edit;
+}
+
+InterfaceEdit read_interfaces(const json::object& object, std::vector<std::string>& faults) {
+  ObjectReader in(object, "interfaces.", faults);
+  InterfaceEdit edit;
+  if (const json::object* set = in.object("set"))
+    for (const auto& [name, value] : *set) {
+      if (value.is_string())
+        edit.set.emplace(std::string(name), InterfaceName{std::string(value.get_string())});
+      else
+        in.fault("set", "is not an object of texts");
+    }
+  edit.remove = in.texts("remove").value_or(std::vector<std::string>{});
+  in.finish();
+  return edit;
+}
+
+// True when the edit does nothing but switch the service.
+bool only_switches(const ServiceEdit& edit) {
+  ServiceEdit bare{.id = edit.id, .enabled = edit.enabled, .exposed = edit.exposed};
+  return edit == bare;
+}
+
+// Reads the one change that a body holds.
+class ChangeReader {
+ public:
+  ChangeReader(ObjectReader& in, const RuleNames& names, const Catalogue& catalogue,
+               std::vector<std::string>& faults)
+      : in_(in), names_(names), catalogue_(catalogue), faults_(faults) {}
+
+  ChangeRequest read();
+
+ private:
+  void set(Edit edit) {
+    ++changes_;
+    result_.change.edit = std::move(edit);
+  }
+  void read_rule();
+  void read_policy();
+
+  ObjectReader& in_;
+  const RuleNames& names_;
+  const Catalogue& catalogue_;
+  std::vector<std::string>& faults_;
+  ChangeRequest result_;
+  int changes_ = 0;
+};
+
+void ChangeReader::read_rule() {
+  const auto words = in_.texts("rule");
+  if (!words)
+    return;
+  auto command = parse_rule_command(*words, names_);
+  if (command)
+    set(std::move(*command));
+  else
+    faults_.push_back(command.error().text());
+}
+
+void ChangeReader::read_policy() {
+  const auto text = in_.text("policy");
+  if (!text)
+    return;
+  Parsed<Policy> parsed = parse_policy(*text, "policy", catalogue_, names_.ports);
+  for (const Error& error : parsed.errors)
+    faults_.push_back(error.text());
+  set(ReplaceEdit{std::move(parsed.value)});
+}
+
+ChangeRequest ChangeReader::read() {
+  result_.change.base = in_.text("base").value_or("");
+  result_.dry_run = in_.boolean("dry_run").value_or(false);
+  read_rule();
+  read_policy();
+  if (const json::object* object = in_.object("service")) {
+    ServiceEdit edit = read_service(*object, faults_);
+    result_.needed = only_switches(edit) ? Role::Operator : Role::Admin;
+    set(std::move(edit));
+  }
+  if (const json::object* object = in_.object("profile"))
+    set(read_profile(*object, faults_));
+  if (const json::object* object = in_.object("interfaces"))
+    set(read_interfaces(*object, faults_));
+  if (const auto enforcing = in_.boolean("enforcing"))
+    set(EnforceEdit{*enforcing});
+  if (in_.boolean("file").value_or(false))
+    ++changes_;
+  if (const auto init = in_.text("init")) {
+    ++changes_;
+    result_.first_policy = *init;
+    if (*init != "new" && *init != "factory")
+      in_.fault("init", "is not new or factory");
+  }
+  in_.finish();
+  if (changes_ != 1 && faults_.empty())
+    faults_.push_back(
+        "a change holds one of rule, service, profile, interfaces, enforcing, policy, file, init");
+  return std::move(result_);
+}
+
+}  // namespace
+
+Result<ChangeRequest> parse_change(std::string_view body, const RuleNames& names,
+                                   const Catalogue& catalogue) {
+  boost::system::error_code error;
+  const json::value value = json::parse(body, error);
+  if (error)
+    return fail("the body is not JSON: " + error.message());
+  if (!value.is_object())
+    return fail("the body is not an object");
+  std::vector<std::string> faults;
+  ObjectReader in(value.get_object(), "", faults);
+  ChangeRequest request = ChangeReader(in, names, catalogue, faults).read();
+  if (!faults.empty())
+    return fail(join(faults, "; "));
+  return request;
+}
+
+}  // namespace quay

@@ -1,0 +1,109 @@
+#include "api/routes.h"
+
+#include <string_view>
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "api/change_json.h"
+#include "api/json.h"
+#include "app/first_policy.h"
+#include "base/text.h"
+#include "language/policy_file.h"
+
+namespace quay {
+namespace {
+
+namespace json = boost::json;
+
+ApiResponse reply(int status, const json::value& body) {
+  return {status, json::serialize(body)};
+}
+
+ApiResponse refuse(int status, std::string reason) {
+  return reply(status, errors_json({Error{"", std::move(reason)}}, {}));
+}
+
+int status_of(Refusal::Kind kind) {
+  switch (kind) {
+    case Refusal::Kind::Invalid:
+      return 422;
+    case Refusal::Kind::Conflict:
+      return 409;
+    case Refusal::Kind::Failed:
+      break;
+  }
+  return 500;
+}
+
+ApiResponse refuse(const Refusal& refusal) {
+  return reply(status_of(refusal.kind), errors_json(refusal.errors, refusal.changed));
+}
+
+ApiResponse get_service(const Manager& manager, const std::string& id) {
+  const Service* service = manager.catalogue().service(id);
+  if (service == nullptr)
+    return refuse(404, fmt::format("there is no service `{}`{}", id,
+                                   suggestion(id, manager.catalogue().service_ids())));
+  return reply(200, to_json(*service, manager));
+}
+
+ApiResponse get_services(const Manager& manager) {
+  json::array services;
+  for (const auto& [id, service] : manager.catalogue().services)
+    services.push_back(to_json(service, manager));
+  return reply(200, json::object{{"services", std::move(services)}});
+}
+
+ApiResponse get(Manager& manager, const std::string& path) {
+  if (path == "/v1/status")
+    return reply(200, status_json(manager));
+  if (path == "/v1/rules")
+    return reply(200, rules_json(manager));
+  if (path == "/v1/policy")
+    return reply(200, policy_json(manager));
+  if (path == "/v1/services")
+    return get_services(manager);
+  constexpr std::string_view one_service = "/v1/services/";
+  if (path.starts_with(one_service))
+    return get_service(manager, path.substr(one_service.size()));
+  return refuse(404, fmt::format("there is nothing at {}", path));
+}
+
+ApiResponse change(Manager& manager, const ApiRequest& request) {
+  auto wanted = parse_change(request.body, manager.rule_names(), manager.catalogue());
+  if (!wanted)
+    return refuse(400, wanted.error().text());
+  if (request.role < wanted->needed)
+    return refuse(403, wanted->needed == Role::Operator
+                           ? "only root and the groups quaymaster-operator and quaymaster-admin "
+                             "switch services"
+                           : "only root and the group quaymaster-admin change the policy");
+  if (!wanted->first_policy.empty()) {
+    auto policy = manager.first_policy(wanted->first_policy == "factory");
+    if (!policy)
+      return refuse(policy.error());
+    wanted->change.edit = ReplaceEdit{std::move(*policy)};
+  }
+  const auto done = wanted->dry_run ? manager.plan(wanted->change) : manager.apply(wanted->change);
+  if (!done)
+    return refuse(done.error());
+  return reply(200, to_json(*done, !wanted->dry_run));
+}
+
+}  // namespace
+
+ApiResponse answer(Manager& manager, const ApiRequest& request) {
+  const std::string path = request.target.substr(0, request.target.find('?'));
+  if (request.role == Role::None)
+    return refuse(403,
+                  "only root and the groups quaymaster-viewer, quaymaster-operator and "
+                  "quaymaster-admin may ask");
+  if (request.method == "GET")
+    return get(manager, path);
+  if (request.method == "POST" && path == "/v1/changes")
+    return change(manager, request);
+  return refuse(405, fmt::format("{} is not understood at {}", request.method, path));
+}
+
+}  // namespace quay

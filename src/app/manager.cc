@@ -1,0 +1,332 @@
+#include "app/manager.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "app/first_policy.h"
+#include "base/checksum.h"
+#include "language/policy_file.h"
+
+namespace quay {
+namespace {
+
+constexpr std::size_t kRememberedRevisions = 16;
+
+Refusal refuse(Refusal::Kind kind, std::vector<Error> errors) {
+  return {.kind = kind, .errors = std::move(errors), .changed = {}};
+}
+
+std::unexpected<Refusal> refused(Refusal::Kind kind, Error error) {
+  return std::unexpected(refuse(kind, {std::move(error)}));
+}
+
+Enforcement enforcement_of(Restored restored) {
+  switch (restored) {
+    case Restored::Policy:
+      return Enforcement::On;
+    case Restored::Off:
+      return Enforcement::Off;
+    case Restored::Kept:
+      return Enforcement::Kept;
+    case Restored::LastGood:
+      return Enforcement::LastGood;
+    case Restored::FailSafe:
+      break;
+  }
+  return Enforcement::FailSafe;
+}
+
+std::vector<std::string> lines(const Effects& effects) {
+  std::vector<std::string> result;
+  for (const Effect& effect : effects.opens)
+    result.push_back("opens " + to_text(effect));
+  for (const Effect& effect : effects.closes)
+    result.push_back("closes " + to_text(effect));
+  return result;
+}
+
+}  // namespace
+
+Manager::Manager(Firewall& firewall, Files& files, Clock& clock, RestorePaths paths)
+    : firewall_(firewall),
+      kernel_(firewall),
+      files_(files),
+      clock_(clock),
+      paths_(std::move(paths)) {}
+
+// What the kernel holds is what later changes start from.
+void Manager::learn_table() {
+  const auto held = kernel_.read();
+  written_.reset();
+  if (held && held->sound())
+    written_.emplace(held->table, held->slot);
+}
+
+Result<void> Manager::start() {
+  port_names_ = load_port_names(files_);
+  if (!files_.modified(paths_.policy) && !files_.modified(paths_.last_good)) {
+    Parsed<Catalogue> catalogue = load_catalogue(files_, paths_.catalogue);
+    catalogue_ = std::move(catalogue.value);
+    faults_ = std::move(catalogue.errors);
+    enforcement_ = Enforcement::NoPolicy;
+    return {};
+  }
+  auto report = restore(firewall_, files_, clock_, paths_);
+  if (!report)
+    return fail(report.error());
+  catalogue_ = std::move(report->catalogue);
+  faults_ = std::move(report->errors);
+  warnings_ = std::move(report->notes);
+  enforcement_ = enforcement_of(report->restored);
+  in_force_ = std::move(report->policy);
+  file_text_ = files_.read(paths_.policy).value_or("");
+  if (in_force_)
+    revision_ = checksum(to_text(in_force_->policy));
+  learn_table();
+  return {};
+}
+
+bool Manager::edited_by_hand() const {
+  return files_.read(paths_.policy).value_or("") != file_text_;
+}
+
+std::expected<Policy, Refusal> Manager::first_policy(bool factory) {
+  if (enforcement_ != Enforcement::NoPolicy && !factory)
+    return refused(Refusal::Kind::Invalid,
+                   {paths_.policy,
+                    "there is a policy already; `quaymaster init --factory` "
+                    "replaces it with the one of a new gateway"});
+  auto policy = quay::first_policy(files_, factory);
+  if (!policy)
+    return refused(Refusal::Kind::Failed, policy.error());
+  return std::move(*policy);
+}
+
+// A policy as the kernel sees it: not enforced, it lets everything pass.
+Compilation Manager::effective(const std::optional<Compilation>& compilation) const {
+  if (compilation && compilation->policy.enforcing)
+    return *compilation;
+  Compilation open{compilation ? compilation->policy : Policy{}, {}};
+  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
+    open.compiled.rules.push_back({.direction = direction,
+                                   .verdict = Verdict::Accept,
+                                   .origin = {.kind = Origin::Kind::Profile, .name = "none"},
+                                   .reason = "nothing is enforced"});
+  return open;
+}
+
+// Somebody changed the policy in between: another client, or a hand with an editor.
+std::optional<Refusal> Manager::conflict(const Change& change) {
+  Refusal refusal;
+  refusal.kind = Refusal::Kind::Conflict;
+  if (!change.base.empty() && change.base != revision_) {
+    refusal.errors.push_back(
+        {"", fmt::format("the policy changed in between: it was revision {} and is {}", change.base,
+                         revision_.empty() ? "none" : revision_)});
+    for (const auto& [revision, text] : past_) {
+      if (revision != change.base)
+        continue;
+      Parsed<Policy> then = parse_policy(text, "policy", catalogue_, port_names_);
+      Compilation before{std::move(then.value), {}};
+      before.compiled = compile(before.policy, catalogue_, clock_.now());
+      refusal.changed = lines(effects(effective(before), effective(in_force_), catalogue_));
+    }
+    return refusal;
+  }
+  if (change.edit && edited_by_hand()) {
+    refusal.errors.push_back(
+        {paths_.policy,
+         "was edited and is not in force yet; `quaymaster plan` shows what the edit does, "
+         "`quaymaster apply` brings it into force"});
+    return refusal;
+  }
+  return std::nullopt;
+}
+
+std::expected<Policy, Refusal> Manager::next_policy(const Change& change,
+                                                    std::vector<std::string>& notes) {
+  if (!change.edit) {
+    Parsed<Policy> parsed = load_policy(files_, paths_.policy, catalogue_);
+    if (!parsed.ok())
+      return std::unexpected(refuse(Refusal::Kind::Invalid, std::move(parsed.errors)));
+    return std::move(parsed.value);
+  }
+  const bool replaces = std::holds_alternative<ReplaceEdit>(*change.edit);
+  if (!in_force_ && !replaces) {
+    if (enforcement_ == Enforcement::NoPolicy)
+      return refused(Refusal::Kind::Invalid,
+                     {"", "there is no policy yet; `quaymaster init` makes the first one"});
+    return refused(
+        Refusal::Kind::Invalid,
+        {paths_.policy, "the policy file is refused; mend it and say `quaymaster apply`"});
+  }
+  const Compilation none;
+  const Compilation& now = in_force_ ? *in_force_ : none;
+  auto edited = edit(now.policy, *change.edit, catalogue_, now.compiled);
+  if (!edited)
+    return refused(Refusal::Kind::Invalid, edited.error());
+  notes = std::move(edited->notes);
+  // What the file could not say must not come into force.
+  Parsed<Policy> parsed = parse_policy(to_text(edited->policy), "policy", catalogue_, port_names_);
+  for (Error& error : parsed.errors)
+    error.place.clear();
+  if (!parsed.ok())
+    return std::unexpected(refuse(Refusal::Kind::Invalid, std::move(parsed.errors)));
+  return std::move(parsed.value);
+}
+
+std::expected<Plan, Refusal> Manager::plan(const Change& change) {
+  if (auto found = conflict(change))
+    return std::unexpected(std::move(*found));
+  Plan plan;
+  plan.base = revision_;
+  auto policy = next_policy(change, plan.notes);
+  if (!policy)
+    return std::unexpected(std::move(policy.error()));
+  plan.next.policy = std::move(*policy);
+  plan.next.compiled = compile(plan.next.policy, catalogue_, clock_.now());
+  plan.revision = checksum(to_text(plan.next.policy));
+  plan.changes = !in_force_ || plan.next.policy != in_force_->policy;
+  const Report report = check(plan.next.policy, catalogue_, plan.next.compiled);
+  plan.warnings = report.warnings;
+  if (!report.failed.empty())
+    return std::unexpected(
+        refuse(Refusal::Kind::Invalid, failed_tests(report, change.edit ? "" : paths_.policy)));
+  if (plan.changes)
+    plan.effects = effects(effective(in_force_), effective(plan.next), catalogue_);
+  return plan;
+}
+
+// Brings a table into the kernel and reads it back.
+Result<void> Manager::load(const NftTable& table) {
+  if (!written_) {
+    if (auto done = kernel_.replace(table); !done)
+      return done;
+    learn_table();
+  } else {
+    const auto slot = kernel_.change(written_->first, table, written_->second);
+    if (!slot)
+      return fail(slot.error());
+    written_.emplace(table, *slot);
+  }
+  return kernel_.verify(table);
+}
+
+std::expected<void, Refusal> Manager::enforce(const Plan& plan) {
+  const std::optional<NftTable> before = written_ ? std::optional(written_->first) : std::nullopt;
+  Result<void> done;
+  if (plan.next.policy.enforcing)
+    done = load(nft_table(plan.next.compiled.rules));
+  else if (done = kernel_.remove(); done)
+    written_.reset();
+  if (done)
+    return {};
+  Refusal refusal = refuse(Refusal::Kind::Failed, {done.error()});
+  const Result<void> back = before ? kernel_.replace(*before) : kernel_.remove();
+  if (!back)
+    refusal.errors.push_back(back.error());
+  learn_table();
+  return std::unexpected(std::move(refusal));
+}
+
+void Manager::adopt(const Plan& plan, std::string file_text) {
+  if (!revision_.empty() && in_force_) {
+    past_.emplace_back(revision_, to_text(in_force_->policy));
+    if (past_.size() > kRememberedRevisions)
+      past_.pop_front();
+  }
+  in_force_ = plan.next;
+  revision_ = plan.revision;
+  file_text_ = std::move(file_text);
+  warnings_ = plan.warnings;
+  faults_.clear();
+  drift_.clear();
+  enforcement_ = plan.next.policy.enforcing ? Enforcement::On : Enforcement::Off;
+}
+
+std::expected<Plan, Refusal> Manager::apply(const Change& change) {
+  auto planned = plan(change);
+  if (!planned)
+    return planned;
+  const bool from_file = !change.edit.has_value();
+  std::string text =
+      from_file ? files_.read(paths_.policy).value_or("") : to_text(planned->next.policy);
+  if (!planned->changes) {
+    if (from_file)
+      file_text_ = std::move(text);
+    return planned;
+  }
+
+  std::vector<std::unique_ptr<StagedFile>> staged;
+  const auto stage = [&](const std::string& path, const std::string& content) -> Result<void> {
+    auto file = files_.stage(path, content);
+    if (!file)
+      return fail(file.error());
+    staged.push_back(std::move(*file));
+    return {};
+  };
+  if (planned->next.policy.enforcing)
+    if (auto done = stage(paths_.last_good,
+                          seal(nft_script(nft_table(planned->next.compiled.rules), Slot::A)));
+        !done)
+      return refused(Refusal::Kind::Failed, done.error());
+  if (!from_file)
+    if (auto done = stage(paths_.policy, text); !done)
+      return refused(Refusal::Kind::Failed, done.error());
+
+  const std::optional<NftTable> before = written_ ? std::optional(written_->first) : std::nullopt;
+  if (auto done = enforce(*planned); !done)
+    return std::unexpected(std::move(done.error()));
+  for (const auto& file : staged) {
+    const auto done = file->commit();
+    if (done)
+      continue;
+    Refusal refusal = refuse(Refusal::Kind::Failed, {done.error()});
+    if (const auto back = before ? kernel_.replace(*before) : kernel_.remove(); !back)
+      refusal.errors.push_back(back.error());
+    learn_table();
+    return std::unexpected(std::move(refusal));
+  }
+  adopt(*planned, std::move(text));
+  return planned;
+}
+
+// quaymaster-restore may have brought an edited policy file into the kernel.
+bool Manager::adopt_edit(const NftListing& held) {
+  if (!edited_by_hand() || !held.sound())
+    return false;
+  const auto planned = plan({});
+  if (!planned || !planned->next.policy.enforcing ||
+      nft_table(planned->next.compiled.rules) != held.table)
+    return false;
+  adopt(*planned, files_.read(paths_.policy).value_or(""));
+  written_.emplace(held.table, held.slot);
+  return true;
+}
+
+Result<std::vector<std::string>> Manager::examine() {
+  drift_.clear();
+  if (enforcement_ == Enforcement::NoPolicy || enforcement_ == Enforcement::Off || !written_)
+    return drift_;
+  const auto held = kernel_.read();
+  if (!held)
+    return fail(held.error());
+  drift_ = differences(written_->first, held->table);
+  for (const std::string& line : held->unknown)
+    drift_.push_back("+ " + line);
+  if (drift_.empty() || adopt_edit(*held))
+    return std::exchange(drift_, {});
+  if (in_force_ && in_force_->policy.drift == Drift::Report)
+    return drift_;
+  const NftTable table = written_->first;
+  if (auto done = kernel_.replace(table); !done)
+    return fail(done.error());
+  learn_table();
+  if (auto same = kernel_.verify(table); !same)
+    return fail(same.error());
+  return std::exchange(drift_, {});
+}
+
+}  // namespace quay

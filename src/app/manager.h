@@ -1,0 +1,134 @@
+// The manager: one policy in force, and the way from it to the next.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/kernel_table.h"
+#include "app/restore.h"
+#include "base/result.h"
+#include "host/host.h"
+#include "language/user_rule_text.h"
+#include "policy/check.h"
+#include "policy/edit.h"
+#include "policy/effects.h"
+
+namespace quay {
+
+// What somebody wants changed.
+struct Change {
+  std::optional<Edit> edit;  // nullopt: what the policy file says now (a hand edit)
+  std::string base;          // the revision that it was made for; empty: whichever is in force
+};
+
+// What a change would do, or did.
+struct Plan {
+  Compilation next;
+  std::string base;      // the revision in force that it starts from; empty without one
+  std::string revision;  // of `next`
+  Effects effects;
+  std::vector<std::string> notes;     // about the edit
+  std::vector<std::string> warnings;  // about the policy that comes out
+  bool changes = false;               // the policy differs from the one in force
+};
+
+// Why a change did not happen. Policy, kernel and files are then as they were.
+struct Refusal {
+  enum class Kind : std::uint8_t {
+    Invalid,   // the change is wrong, or the policy that comes out
+    Conflict,  // the policy is not the one that the change was made for
+    Failed,    // the kernel or the disk said no
+  };
+  Kind kind = Kind::Invalid;
+  std::vector<Error> errors;         // at least one
+  std::vector<std::string> changed;  // with Conflict: what changed in between
+};
+
+// What is in the kernel, for people.
+enum class Enforcement : std::uint8_t {
+  NoPolicy,  // there is no policy file yet; the kernel is left alone
+  Off,       // the policy says enforcing = false; our table is not in the kernel
+  On,        // the policy's rules
+  Kept,      // the policy file is refused: the rules that were there
+  LastGood,  // or the rules that loaded last
+  FailSafe,  // or the fail-safe ones
+};
+
+// Not for several threads at once. `firewall`, `files` and `clock` outlive it.
+class Manager {
+ public:
+  Manager(Firewall& firewall, Files& files, Clock& clock, RestorePaths paths);
+
+  // Brings the policy file's rules into the kernel as restore() does, or leaves the kernel alone
+  // when there has never been a policy. Once, before anything else.
+  Result<void> start();
+
+  Enforcement enforcement() const { return enforcement_; }
+  const Catalogue& catalogue() const { return catalogue_; }
+  // The policy in force; nullopt without one, and when the policy file is refused.
+  const std::optional<Compilation>& in_force() const { return in_force_; }
+  // Names the policy in force: the checksum of its canonical text. Empty without one.
+  const std::string& revision() const { return revision_; }
+  // What is wrong with the catalogue or the policy file, and could not be mended at start().
+  const std::vector<Error>& faults() const { return faults_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  // How the kernel's table differs from what was written, by the last examine().
+  const std::vector<std::string>& drift() const { return drift_; }
+
+  // What rules may name: ports of /etc/services, services of the catalogue.
+  RuleNames rule_names() const { return {port_names_, catalogue_.service_ids()}; }
+
+  // The first policy of this gateway (app/first_policy.h). Refused when there is one already and
+  // this is not a factory reset.
+  std::expected<Policy, Refusal> first_policy(bool factory);
+
+  // The policy file holds something that is not in force yet.
+  bool edited_by_hand() const;
+
+  std::expected<Plan, Refusal> plan(const Change& change);
+
+  // Compiled, tested, staged on the disk, one transaction, read back; then the files take their
+  // place. A process that is killed on the way leaves the old policy file or the new one, and the
+  // rules follow the file at the next start.
+  std::expected<Plan, Refusal> apply(const Change& change);
+
+  // Compares the kernel's table with what was written. A difference is put back, or stays when the
+  // policy says `drift = "report"`. Returns the differences. Fails when the kernel says no.
+  Result<std::vector<std::string>> examine();
+
+ private:
+  std::expected<Policy, Refusal> next_policy(const Change& change, std::vector<std::string>& notes);
+  std::optional<Refusal> conflict(const Change& change);
+  std::expected<void, Refusal> enforce(const Plan& plan);
+  Result<void> load(const NftTable& table);
+  void adopt(const Plan& plan, std::string file_text);
+  Compilation effective(const std::optional<Compilation>& compilation) const;
+  bool adopt_edit(const NftListing& held);
+  void learn_table();
+
+  Firewall& firewall_;
+  KernelTable kernel_;
+  Files& files_;
+  Clock& clock_;
+  RestorePaths paths_;
+
+  Catalogue catalogue_;
+  PortNames port_names_;
+  Enforcement enforcement_ = Enforcement::NoPolicy;
+  std::optional<Compilation> in_force_;
+  std::string revision_;
+  std::string file_text_;  // of the policy file when it was last read or written
+  std::vector<Error> faults_;
+  std::vector<std::string> warnings_;
+  std::vector<std::string> drift_;
+  std::optional<std::pair<NftTable, Slot>> written_;      // what the kernel should hold, and where
+  std::deque<std::pair<std::string, std::string>> past_;  // revision and text, the latest last
+};
+
+}  // namespace quay

@@ -1,0 +1,374 @@
+#include "cli/live.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace quay {
+namespace {
+
+namespace json = boost::json;
+
+std::string text(const json::value& value, std::string_view key) {
+  const json::value* found = value.as_object().if_contains(key);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+const json::array& list(const json::value& value, std::string_view key) {
+  static const json::array none;
+  const json::value* found = value.as_object().if_contains(key);
+  return found != nullptr && found->is_array() ? found->get_array() : none;
+}
+
+std::vector<std::string> texts(const json::value& value, std::string_view key) {
+  std::vector<std::string> result;
+  for (const json::value& one : list(value, key))
+    result.emplace_back(one.as_string());
+  return result;
+}
+
+bool flag(const json::value& value, std::string_view key) {
+  const json::value* found = value.as_object().if_contains(key);
+  return found != nullptr && found->is_bool() && found->get_bool();
+}
+
+// What the daemon refused, a line each.
+int refused(const LiveContext& context, const ApiResponse& response, const json::value& body) {
+  if (context.base.json) {
+    context.base.out << response.body << '\n';
+  } else {
+    for (const json::value& error : list(body, "errors"))
+      context.base.err << "quaymaster: "
+                       << Error{text(error, "place"), text(error, "reason")}.text() << '\n';
+    for (const std::string& line : texts(body, "changed"))
+      context.base.err << "  that change " << line << '\n';
+  }
+  return response.status == 400 || response.status == 404 ? kUsage : kFailed;
+}
+
+// A good answer's body; else what to exit with.
+std::variant<json::value, int> answer(const LiveContext& context, const std::string& method,
+                                      const std::string& target, const std::string& body = {}) {
+  const auto response = context.ask(method, target, body);
+  if (!response) {
+    context.base.err << "quaymaster: " << response.error().text() << '\n';
+    return kFailed;
+  }
+  boost::system::error_code error;
+  json::value value = json::parse(response->body, error);
+  if (error || !value.is_object()) {
+    context.base.err << "quaymaster: the daemon's answer is not understood\n";
+    return kFailed;
+  }
+  if (response->status != 200)
+    return refused(context, *response, value);
+  return value;
+}
+
+// Asks and prints, as JSON or by `print`, which returns an exit status.
+template <typename Print>
+int show(const LiveContext& context, const std::string& target, Print print) {
+  const auto got = answer(context, "GET", target);
+  if (const int* status = std::get_if<int>(&got))
+    return *status;
+  const json::value& body = std::get<json::value>(got);
+  if (context.base.json) {
+    context.base.out << json::serialize(body) << '\n';
+    return kDone;
+  }
+  return print(body);
+}
+
+std::string upper(std::string word) {
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return word;
+}
+
+std::string action_word(const std::string& verdict) {
+  return verdict == "accept" ? "ALLOW" : verdict == "drop" ? "DENY" : upper(verdict);
+}
+
+void print_rules(const LiveContext& context, const json::value& body, bool with_numbers) {
+  std::vector<std::vector<std::string>> rows{{"To", "Action", "From", ""}};
+  if (with_numbers)
+    rows.front().insert(rows.front().begin(), "No.");
+  for (const json::value& rule : list(body, "rules")) {
+    const std::vector<std::string> on = texts(rule, "interfaces");
+    const std::string place = on.empty() ? "" : " on " + join(on, ", ");
+    const bool in = text(rule, "direction") == "in";
+    const std::string comment = text(rule, "comment");
+    std::vector<std::string> row{
+        text(rule, "to") + (in ? place : ""),
+        fmt::format("{} {}", action_word(text(rule, "verdict")), upper(text(rule, "direction"))),
+        text(rule, "from") + (in ? "" : place), comment.empty() ? "" : "# " + comment};
+    if (with_numbers)
+      row.insert(row.begin(), fmt::format("[{:>2}]", rule.at("number").as_int64()));
+    rows.push_back(std::move(row));
+  }
+  print_table(context.base.out, rows, context.base.style);
+}
+
+std::string enforcement_words(const std::string& enforcement) {
+  if (enforcement == "on")
+    return "enforced";
+  if (enforcement == "off")
+    return "not enforced: every packet passes (`quaymaster enable`)";
+  if (enforcement == "no-policy")
+    return "there is no policy yet (`quaymaster init`)";
+  if (enforcement == "kept")
+    return "the policy file is refused; the rules that were in force stay";
+  if (enforcement == "last-good")
+    return "the policy file is refused; the rules that loaded last are in force";
+  return "the policy file is refused; the fail-safe rules are in force";
+}
+
+std::string interfaces_text(const json::value& status) {
+  std::vector<std::string> parts;
+  for (const auto& [name, interface] : status.at("interfaces").as_object())
+    parts.push_back(fmt::format("{} = {}", std::string(name), std::string(interface.as_string())));
+  return parts.empty() ? "none named: services are open on every one" : join(parts, ", ");
+}
+
+// Says what is wrong; true when there is something.
+bool print_troubles(const LiveContext& context, const json::value& status) {
+  std::ostream& out = context.base.out;
+  const auto line = [&](const std::string& what) {
+    out << context.base.style.paint("Attention  ", Colour::Red) << what << '\n';
+  };
+  for (const json::value& error : list(status, "errors"))
+    line(Error{text(error, "place"), text(error, "reason")}.text());
+  for (const std::string& difference : texts(status, "drift"))
+    line("the kernel differs: " + difference);
+  if (flag(status, "edited"))
+    line("the policy file was edited and is not in force yet (`quaymaster plan`)");
+  for (const std::string& warning : texts(status, "warnings"))
+    out << context.base.style.paint("Warning    ", Colour::Yellow) << warning << '\n';
+  return !list(status, "errors").empty() || !list(status, "drift").empty() ||
+         flag(status, "edited");
+}
+
+void print_effects(const LiveContext& context, const json::value& plan, const char* verb,
+                   std::string_view key, Colour colour) {
+  for (const json::value& effect : list(plan, key))
+    context.base.out << context.base.style.paint(fmt::format("{:<8}", verb), colour)
+                     << text(effect, "text") << '\n';
+}
+
+void print_plan(const LiveContext& context, const json::value& plan) {
+  std::ostream& out = context.base.out;
+  print_effects(context, plan, "Closes", "closes", Colour::Red);
+  for (const std::string& sentence : texts(plan, "stops"))
+    out << "  stops " << sentence << '\n';
+  print_effects(context, plan, "Opens", "opens", Colour::Green);
+  if (flag(plan, "changes") && list(plan, "closes").empty() && list(plan, "opens").empty())
+    out << "Note    no packet fares otherwise than before\n";
+  for (const std::string& note : texts(plan, "notes"))
+    out << "Note    " << note << '\n';
+  for (const std::string& warning : texts(plan, "warnings"))
+    out << context.base.style.paint("Warning ", Colour::Yellow) << warning << '\n';
+}
+
+bool agreed(const LiveContext& context) {
+  context.base.out << "Proceed (y|n)? " << std::flush;
+  std::string line;
+  std::getline(context.in, line);
+  return line == "y" || line == "Y" || line == "yes";
+}
+
+// Plans, shows, asks when `ask`, and does it for the revision that was shown.
+int carry_out(const LiveContext& context, json::object change, bool plan_only, bool ask) {
+  change["dry_run"] = true;
+  const auto planned = answer(context, "POST", "/v1/changes", json::serialize(change));
+  if (const int* status = std::get_if<int>(&planned))
+    return *status;
+  const json::value& plan = std::get<json::value>(planned);
+  if (!context.base.json)
+    print_plan(context, plan);
+  if (plan_only || !flag(plan, "changes")) {
+    if (context.base.json)
+      context.base.out << json::serialize(plan) << '\n';
+    else if (!flag(plan, "changes"))
+      context.base.out << "Nothing changes.\n";
+    else
+      context.base.out << "Disrupts rules only; connections that exist stay.\n";
+    return kDone;
+  }
+  if (ask && !agreed(context)) {
+    context.base.out << "Left as it is.\n";
+    return kFailed;
+  }
+  change["dry_run"] = false;
+  change["base"] = text(plan, "base");
+  const auto applied = answer(context, "POST", "/v1/changes", json::serialize(change));
+  if (const int* status = std::get_if<int>(&applied))
+    return *status;
+  const json::value& done = std::get<json::value>(applied);
+  if (context.base.json)
+    context.base.out << json::serialize(done) << '\n';
+  else
+    context.base.out << fmt::format("Done: revision {}, {} rules, read back and compared.\n",
+                                    text(done, "revision"), done.at("rules").as_int64());
+  return kDone;
+}
+
+std::string state_text(const json::value& service) {
+  const json::value* policy = service.as_object().if_contains("policy");
+  if (text(service, "scope") == "internal")
+    return "inside";
+  if (policy == nullptr)
+    return "-";
+  if (!flag(*policy, "enabled"))
+    return "off";
+  if (!flag(*policy, "exposed"))
+    return "hidden";
+  const std::vector<std::string> on = texts(*policy, "on");
+  const std::vector<std::string> from = texts(*policy, "from");
+  return "open" + (on.empty() ? "" : " on " + join(on, ", ")) +
+         (from.empty() ? "" : " to " + join(from, ", "));
+}
+
+int print_service(const LiveContext& context, const json::value& service) {
+  std::ostream& out = context.base.out;
+  out << context.base.style.paint(text(service, "id"), Colour::Bold) << ": "
+      << text(service, "title") << '\n';
+  const auto line = [&](std::string_view name, const std::string& what) {
+    if (!what.empty())
+      out << fmt::format("{:<9}{}\n", name, what);
+  };
+  line("state", state_text(service));
+  if (const json::value* policy = service.as_object().if_contains("policy")) {
+    line("reason", text(*policy, "reason"));
+    line("owner", text(*policy, "owner"));
+  }
+  line("units", join(texts(service, "units"), ", "));
+  line("closed", text(service, "closing"));
+  for (const json::value& function : list(service, "functions"))
+    line("function",
+         text(service, "id") + "." + text(function, "id") + ": " + text(function, "title"));
+  out << "`quaymaster services " << text(service, "id") << "` tells what it needs.\n";
+  return kDone;
+}
+
+}  // namespace
+
+int show_status(const LiveContext& context, bool with_numbers) {
+  const auto got = answer(context, "GET", "/v1/status");
+  if (const int* status = std::get_if<int>(&got))
+    return *status;
+  json::value status = std::get<json::value>(got);
+  const auto rules = answer(context, "GET", "/v1/rules");
+  if (const int* exit = std::get_if<int>(&rules))
+    return *exit;
+  const bool troubled =
+      !list(status, "errors").empty() || !list(status, "drift").empty() || flag(status, "edited");
+  if (context.base.json) {
+    status.as_object()["rules"] = list(std::get<json::value>(rules), "rules");
+    context.base.out << json::serialize(status) << '\n';
+    return troubled ? kReport : kDone;
+  }
+  std::ostream& out = context.base.out;
+  const std::string profile = text(status, "profile");
+  out << "Profile    " << (profile.empty() ? "none" : profile) << ", "
+      << enforcement_words(text(status, "enforcement")) << '\n';
+  if (!profile.empty())
+    out << "Interfaces " << interfaces_text(status) << '\n'
+        << "Revision   " << text(status, "revision") << '\n';
+  print_troubles(context, status);
+  if (!profile.empty()) {
+    out << '\n';
+    print_rules(context, std::get<json::value>(rules), with_numbers);
+  }
+  return troubled ? kReport : kDone;
+}
+
+int show_profile(const LiveContext& context) {
+  return show(context, "/v1/status", [&](const json::value& status) {
+    const std::string profile = text(status, "profile");
+    context.base.out << (profile.empty() ? "none" : profile) << '\n';
+    return kDone;
+  });
+}
+
+int show_interfaces(const LiveContext& context) {
+  return show(context, "/v1/status", [&](const json::value& status) {
+    std::vector<std::vector<std::string>> rows{{"NAME", "INTERFACE"}};
+    for (const auto& [name, interface] : status.at("interfaces").as_object())
+      rows.push_back({std::string(name), std::string(interface.as_string())});
+    print_table(context.base.out, rows, context.base.style);
+    return kDone;
+  });
+}
+
+int show_services(const LiveContext& context, const std::string& id) {
+  if (!id.empty())
+    return show(context, "/v1/services/" + id,
+                [&](const json::value& service) { return print_service(context, service); });
+  return show(context, "/v1/services", [&](const json::value& body) {
+    std::vector<std::vector<std::string>> rows{{"SERVICE", "STATE", "TITLE"}};
+    for (const json::value& service : list(body, "services"))
+      rows.push_back({text(service, "id"), state_text(service), text(service, "title")});
+    print_table(context.base.out, rows, context.base.style);
+    return kDone;
+  });
+}
+
+int make_change(const LiveContext& context, const json::object& change, bool plan_only) {
+  return carry_out(context, change, plan_only, false);
+}
+
+int delete_number(const LiveContext& context, std::size_t number, bool yes) {
+  const auto got = answer(context, "GET", "/v1/rules");
+  if (const int* status = std::get_if<int>(&got))
+    return *status;
+  const json::value& body = std::get<json::value>(got);
+  const json::array& rules = list(body, "rules");
+  if (number == 0 || number > rules.size()) {
+    context.base.err << fmt::format("quaymaster: there is no rule {}: they are numbered 1 to {}\n",
+                                    number, rules.size());
+    return kUsage;
+  }
+  const json::value& rule = rules[number - 1];
+  const bool own = text(rule.at("origin"), "kind") == "rule";
+  if (!context.base.json)
+    context.base.out << fmt::format("Rule {} is `{}`; put it back with `quaymaster {}`.\n", number,
+                                    own ? text(rule, "syntax") : text(rule, "comment"),
+                                    text(rule, "syntax"));
+  json::object change;
+  change["base"] = text(body, "revision");
+  change["rule"] = json::array{"delete", std::to_string(number)};
+  return carry_out(context, std::move(change), false, !yes);
+}
+
+int complete(const LiveContext& context, const std::string& what) {
+  const std::string target = what == "services"     ? "/v1/services"
+                             : what == "interfaces" ? "/v1/status"
+                                                    : "/v1/rules";
+  const auto response = context.ask("GET", target, "");
+  if (!response || response->status != 200)
+    return kDone;
+  boost::system::error_code error;
+  const json::value body = json::parse(response->body, error);
+  if (error)
+    return kDone;
+  for (const json::value& service : list(body, "services")) {
+    context.base.out << text(service, "id") << '\n';
+    for (const json::value& function : list(service, "functions"))
+      context.base.out << text(service, "id") << '.' << text(function, "id") << '\n';
+  }
+  for (const json::value& rule : list(body, "rules"))
+    context.base.out << rule.at("number").as_int64() << '\n';
+  if (what == "interfaces")
+    for (const auto& [name, interface] : body.at("interfaces").as_object())
+      context.base.out << std::string(name) << '\n';
+  return kDone;
+}
+
+}  // namespace quay

@@ -1,0 +1,266 @@
+// The manager with the real kernel: what it refuses leaves everything as it was, what somebody
+// else does to its table is put back.
+#include "app/manager.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/fakes/fake_host.h"
+#include "tests/netns/netns.h"
+
+namespace quay {
+namespace {
+
+// The real packet filter, that says no at the nth question.
+class Refusing : public Firewall {
+ public:
+  explicit Refusing(Firewall& real) : real_(real) {}
+
+  int refuse = 0;  // the nth call from now on, counted from 1; 0: never
+  int calls = 0;
+
+  Result<std::string> list() override {
+    return ++calls == refuse ? Result<std::string>(no()) : real_.list();
+  }
+  Result<void> run(const std::string& script) override {
+    return ++calls == refuse ? Result<void>(no()) : real_.run(script);
+  }
+
+ private:
+  static std::unexpected<Error> no() { return fail(Error{"kernel", "Out of memory"}); }
+  Firewall& real_;
+};
+
+class ManagerInKernel : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string why;
+    if (!netns::available(why))
+      GTEST_SKIP() << "SKIPPED: " << why;
+    inside_ = std::make_unique<netns::Namespace>("manager");
+    inside_->run([this] { real_ = std::make_unique<Nftables>(); });
+    firewall_ = std::make_unique<Refusing>(*real_);
+    for (const char* profile : {"enhanced", "standard"})
+      files_.content[std::string("/shipped/profiles/") + profile + ".toml"] =
+          std::string("id = \"") + profile +
+          "\"\ntitle = \"E\"\ndescription = \"D\"\noutgoing = \"deny\"\n";
+    files_.content["/shipped/services/ssh.toml"] =
+        "id = \"ssh\"\ntitle = \"SSH\"\ndescription = \"D\"\nclosing = \"C\"\n"
+        "[[endpoints]]\ndirection = \"in\"\nprotocol = \"tcp\"\nlocal = \"22\"\n";
+    files_.content["/policy.toml"] = "[interfaces]\nlan = \"eth0\"\n";
+    start();
+  }
+
+  void start() {
+    manager_ = std::make_unique<Manager>(
+        *firewall_, files_, clock_, RestorePaths{"/policy.toml", "/last-good.nft", {"/shipped"}});
+    const auto started = manager_->start();
+    ASSERT_TRUE(started) << started.error().text();
+  }
+
+  std::expected<Plan, Refusal> allow(const std::string& ports) {
+    return manager_->apply({RuleCommand{AppendRule{}, *parse_user_rule("allow " + ports, {})}, ""});
+  }
+  std::string listing() { return real_->list().value(); }
+  bool holds(const std::string& text) { return listing().find(text) != std::string::npos; }
+
+  std::unique_ptr<netns::Namespace> inside_;
+  std::unique_ptr<Firewall> real_;
+  std::unique_ptr<Refusing> firewall_;
+  FakeFiles files_;
+  FakeClock clock_;
+  std::unique_ptr<Manager> manager_;
+};
+
+TEST_F(ManagerInKernel, AChangeIsInTheKernelInTheFileAndInTheAnswer) {
+  const auto done = allow("8080/tcp");
+  ASSERT_TRUE(done) << done.error().errors[0].text();
+  EXPECT_TRUE(done->changes);
+  ASSERT_EQ(done->effects.opens.size(), 1U);
+  EXPECT_EQ(to_text(done->effects.opens[0]), "8080/tcp in (rule 1)");
+  EXPECT_TRUE(holds("in_own1-tcp-8080"));
+  EXPECT_NE(files_.content["/policy.toml"].find("allow 8080/tcp"), std::string::npos);
+  EXPECT_NE(files_.content["/last-good.nft"].find("8080"), std::string::npos);
+  EXPECT_EQ(manager_->revision(), done->revision);
+  // And it is what comes back at the next start.
+  const std::string before = listing();
+  start();
+  EXPECT_EQ(manager_->revision(), done->revision);
+  EXPECT_EQ(manager_->enforcement(), Enforcement::On);
+}
+
+TEST_F(ManagerInKernel, AKernelThatSaysNoAtAnyStepLeavesEverythingAsItWas) {
+  ASSERT_TRUE(allow("8000/tcp"));
+  firewall_->calls = 0;
+  ASSERT_TRUE(allow("8001/tcp"));
+  const int steps = firewall_->calls;
+  ASSERT_GE(steps, 2);
+  int refused = 0;
+  for (int step = 1; step <= steps; ++step) {
+    const std::string table = listing();
+    const auto content = files_.content;
+    const std::string revision = manager_->revision();
+    firewall_->calls = 0;
+    firewall_->refuse = step;
+    const auto done = allow("9000/tcp");
+    firewall_->refuse = 0;
+    if (done) {  // a step that nothing hangs on: clearing away what is no longer in use
+      ASSERT_TRUE(
+          manager_->apply({RuleCommand{DeleteRule{}, *parse_user_rule("allow 9000/tcp", {})}, ""}));
+      continue;
+    }
+    ++refused;
+    EXPECT_EQ(done.error().kind, Refusal::Kind::Failed);
+    EXPECT_EQ(done.error().errors[0].text(), "kernel: Out of memory");
+    EXPECT_EQ(files_.content, content) << "step " << step;
+    EXPECT_EQ(manager_->revision(), revision);
+    EXPECT_FALSE(holds("9000")) << "step " << step;
+    const auto drift = manager_->examine();
+    ASSERT_TRUE(drift);
+    EXPECT_TRUE(drift->empty()) << "step " << step << ": " << drift->front();
+  }
+  EXPECT_GE(refused, 2);
+  EXPECT_TRUE(allow("9000/tcp"));
+}
+
+TEST_F(ManagerInKernel, AFullDiskLeavesEverythingAsItWas) {
+  const std::string table = listing();
+  const auto content = files_.content;
+  files_.disk_full = true;
+  auto done = allow("8080/tcp");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().errors[0].reason, "No space left on device");
+  EXPECT_EQ(listing(), table);
+  EXPECT_EQ(files_.content, content);
+  files_.disk_full = false;
+  // The disk fails at the very last step.
+  files_.refuse_commit = "/policy.toml";
+  done = allow("8080/tcp");
+  ASSERT_FALSE(done);
+  EXPECT_FALSE(holds("8080"));
+  EXPECT_EQ(files_.content["/policy.toml"], content.at("/policy.toml"));
+  files_.refuse_commit.clear();
+  EXPECT_TRUE(allow("8080/tcp"));
+}
+
+TEST_F(ManagerInKernel, APolicyThatBreaksItsTestsIsRefused) {
+  files_.content["/policy.toml"] =
+      "[interfaces]\nlan = \"eth0\"\n[[tests]]\npacket = \"in on lan 8080/tcp\"\nexpect = "
+      "\"drop\"\n";
+  ASSERT_TRUE(manager_->apply({}));
+  const auto done = allow("8080/tcp");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, Refusal::Kind::Invalid);
+  EXPECT_TRUE(done.error().errors[0].text().starts_with("test 1 fails"))
+      << done.error().errors[0].text();
+  EXPECT_FALSE(holds("8080"));
+}
+
+TEST_F(ManagerInKernel, OfTwoChangesAtOnceTheSecondIsToldOfTheFirst) {
+  const std::string base = manager_->revision();
+  ASSERT_TRUE(allow("8080/tcp"));
+  const auto late = manager_->apply({ServiceEdit{.id = "ssh", .exposed = false}, base});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().kind, Refusal::Kind::Conflict);
+  EXPECT_EQ(late.error().changed, std::vector<std::string>{"opens 8080/tcp in (rule 1)"});
+  EXPECT_TRUE(holds("tcp . 22")) << "ssh is as it was";
+}
+
+TEST_F(ManagerInKernel, AHandEditIsNotOverwritten) {
+  files_.content["/policy.toml"] += "[[rules]]\nrule = \"allow 7000/tcp\"\n";
+  EXPECT_TRUE(manager_->edited_by_hand());
+  auto done = allow("8080/tcp");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, Refusal::Kind::Conflict);
+  done = manager_->apply({});
+  ASSERT_TRUE(done) << done.error().errors[0].text();
+  EXPECT_TRUE(holds("7000"));
+  EXPECT_FALSE(manager_->edited_by_hand());
+  files_.content["/policy.toml"] = "profile = \"nonsense\"\n";
+  done = manager_->apply({});
+  ASSERT_FALSE(done);
+  EXPECT_TRUE(done.error().errors[0].text().starts_with("/policy.toml:1: "));
+  EXPECT_TRUE(holds("7000"));
+}
+
+TEST_F(ManagerInKernel, WhatSomebodyElseDoesIsPutBack) {
+  ASSERT_TRUE(allow("8080/tcp"));
+  for (const char* damage :
+       {"flush ruleset\n", "delete table inet quaymaster\n", "flush chain inet quaymaster input\n",
+        "add rule inet quaymaster input accept\n",
+        "insert rule inet quaymaster input tcp dport 23 accept\n",
+        "delete element inet quaymaster in_a { \"eth0\" . tcp . 22 }\n",
+        "delete element inet quaymaster in_b { \"eth0\" . tcp . 22 }\n"}) {
+    const bool done = real_->run(damage).has_value();
+    if (!done)
+      continue;  // the other slot is in use
+    const auto found = manager_->examine();
+    ASSERT_TRUE(found) << damage << found.error().text();
+    EXPECT_FALSE(found->empty()) << damage;
+    EXPECT_TRUE(manager_->examine()->empty()) << damage;
+    EXPECT_TRUE(holds("in_own1-tcp-8080")) << damage;
+    EXPECT_TRUE(holds("tcp . 22")) << damage;
+  }
+}
+
+TEST_F(ManagerInKernel, OrIsReportedWhenThePolicySaysSo) {
+  files_.content["/policy.toml"] = "drift = \"report\"\n" + files_.content["/policy.toml"];
+  ASSERT_TRUE(manager_->apply({}));
+  ASSERT_TRUE(real_->run("insert rule inet quaymaster input tcp dport 23 accept\n"));
+  EXPECT_FALSE(manager_->examine()->empty());
+  EXPECT_FALSE(manager_->drift().empty());
+  EXPECT_TRUE(holds("dport 23"));
+}
+
+TEST_F(ManagerInKernel, DisableTakesTheTableAwayAndEnableBringsItBack) {
+  ASSERT_TRUE(manager_->apply({EnforceEdit{false}, ""}));
+  EXPECT_EQ(listing(), "");
+  EXPECT_TRUE(manager_->examine()->empty());
+  start();
+  EXPECT_EQ(manager_->enforcement(), Enforcement::Off);
+  EXPECT_EQ(listing(), "");
+  const auto done = manager_->apply({EnforceEdit{true}, ""});
+  ASSERT_TRUE(done) << done.error().errors[0].text();
+  EXPECT_TRUE(holds("tcp . 22"));
+}
+
+TEST_F(ManagerInKernel, TheFirstPolicyIsMadeOnce) {
+  ASSERT_TRUE(real_->run("delete table inet quaymaster\n"));
+  files_.content.erase("/policy.toml");
+  files_.content.erase("/last-good.nft");
+  start();
+  EXPECT_EQ(manager_->enforcement(), Enforcement::NoPolicy);
+  EXPECT_EQ(listing(), "") << "the kernel is left alone";
+  EXPECT_FALSE(allow("8080/tcp"));
+  EXPECT_FALSE(manager_->first_policy(false)) << "no interface to name";
+  for (const char* name : {"eth0", "eth1", "lo", "wwan0", "docker0"})
+    files_.content[std::string("/sys/class/net/") + name] = "";
+  auto policy = manager_->first_policy(false);
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy->profile, "enhanced");
+  EXPECT_EQ(policy->interfaces,
+            (std::map<std::string, InterfaceName>{{"lan", {"eth0"}}, {"wan", {"eth1"}}}));
+  ASSERT_TRUE(manager_->apply({ReplaceEdit{*policy}, ""}));
+  EXPECT_TRUE(holds("tcp . 22"));
+  EXPECT_FALSE(manager_->first_policy(false)) << "there is one now";
+  // A gateway that ufw has guarded so far stays as open as it was, unless it is reset.
+  files_.content["/etc/ufw/ufw.conf"] = "# a comment\nENABLED=yes\n";
+  EXPECT_EQ(manager_->first_policy(true)->profile, "enhanced");
+  files_.content.erase("/policy.toml");
+  files_.content.erase("/last-good.nft");
+  start();
+  EXPECT_EQ(manager_->first_policy(false)->profile, "standard");
+}
+
+TEST_F(ManagerInKernel, WhatRestoreBroughtInAfterAnEditIsAdopted) {
+  files_.content["/policy.toml"] += "[[rules]]\nrule = \"allow 7000/tcp\"\n";
+  ASSERT_TRUE(restore(*real_, files_, clock_, {"/policy.toml", "/last-good.nft", {"/shipped"}}));
+  const auto found = manager_->examine();
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->empty());
+  EXPECT_TRUE(holds("7000"));
+  EXPECT_FALSE(manager_->edited_by_hand());
+  EXPECT_EQ(manager_->in_force()->policy.rules.size(), 1U);
+}
+
+}  // namespace
+}  // namespace quay
