@@ -64,19 +64,23 @@ void Manager::learn_table() {
     written_.emplace(held->table, held->slot);
 }
 
-Result<void> Manager::start() {
+void Manager::load_inventory() {
   port_names_ = load_port_names(files_);
+  Parsed<Catalogue> catalogue = load_catalogue(files_, paths_.catalogue);
+  catalogue_ = std::move(catalogue.value);
+  catalogue_faults_ = std::move(catalogue.errors);
+}
+
+Result<void> Manager::start() {
+  load_inventory();
   if (!files_.modified(paths_.policy) && !files_.modified(paths_.last_good)) {
-    Parsed<Catalogue> catalogue = load_catalogue(files_, paths_.catalogue);
-    catalogue_ = std::move(catalogue.value);
-    faults_ = std::move(catalogue.errors);
+    faults_ = catalogue_faults_;
     enforcement_ = Enforcement::NoPolicy;
     return {};
   }
   auto report = restore(firewall_, files_, clock_, paths_);
   if (!report)
     return fail(report.error());
-  catalogue_ = std::move(report->catalogue);
   faults_ = std::move(report->errors);
   warnings_ = std::move(report->notes);
   enforcement_ = enforcement_of(report->restored);
@@ -180,6 +184,8 @@ std::expected<Policy, Refusal> Manager::next_policy(const Change& change,
 std::expected<Plan, Refusal> Manager::plan(const Change& change) {
   if (auto found = conflict(change))
     return std::unexpected(std::move(*found));
+  if (!change.edit)
+    load_inventory();
   Plan plan;
   plan.base = revision_;
   auto policy = next_policy(change, plan.notes);
@@ -188,7 +194,9 @@ std::expected<Plan, Refusal> Manager::plan(const Change& change) {
   plan.next.policy = std::move(*policy);
   plan.next.compiled = compile(plan.next.policy, catalogue_, clock_.now());
   plan.revision = checksum(to_text(plan.next.policy));
-  plan.changes = !in_force_ || plan.next.policy != in_force_->policy;
+  plan.changes = !in_force_ || plan.next.policy != in_force_->policy ||
+                 (plan.next.policy.enforcing &&
+                  (!written_ || nft_table(plan.next.compiled.rules) != written_->first));
   const Report report = check(plan.next.policy, catalogue_, plan.next.compiled);
   plan.warnings = report.warnings;
   if (!report.failed.empty())
@@ -241,7 +249,7 @@ void Manager::adopt(const Plan& plan, std::string file_text) {
   revision_ = plan.revision;
   file_text_ = std::move(file_text);
   warnings_ = plan.warnings;
-  faults_.clear();
+  faults_ = catalogue_faults_;
   drift_.clear();
   enforcement_ = plan.next.policy.enforcing ? Enforcement::On : Enforcement::Off;
 }

@@ -23,7 +23,7 @@ namespace quay {
 
 // What somebody wants changed.
 struct Change {
-  std::optional<Edit> edit;  // nullopt: what the policy file says now (a hand edit)
+  std::optional<Edit> edit;  // nullopt: what the policy file and the catalogue's say now
   std::string base;          // the revision that it was made for; empty: whichever is in force
 };
 
@@ -111,6 +111,7 @@ class Manager {
   Compilation effective(const std::optional<Compilation>& compilation) const;
   bool adopt_edit(const NftListing& held);
   void learn_table();
+  void load_inventory();
 
   Firewall& firewall_;
   KernelTable kernel_;
@@ -124,6 +125,7 @@ class Manager {
   std::optional<Compilation> in_force_;
   std::string revision_;
   std::string file_text_;  // of the policy file when it was last read or written
+  std::vector<Error> catalogue_faults_;
   std::vector<Error> faults_;
   std::vector<std::string> warnings_;
   std::vector<std::string> drift_;

@@ -73,7 +73,6 @@ Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
 
   std::optional<Compilation> wanted =
       read_candidate(files, clock, paths, catalogue.value, report.errors);
-  report.catalogue = std::move(catalogue.value);
   if (wanted && !wanted->policy.enforcing) {
     if (auto removed = kernel.remove(); !removed)
       return fail(removed.error());
@@ -105,7 +104,7 @@ Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
   if (load_last_good(firewall, files, paths))
     return report;
   report.restored = Restored::FailSafe;
-  const NftTable fail_safe = nft_table(compile(Policy{}, report.catalogue, clock.now()).rules);
+  const NftTable fail_safe = nft_table(compile(Policy{}, catalogue.value, clock.now()).rules);
   if (auto done = kernel.replace(fail_safe); !done)
     return fail(done.error());
   if (auto same = kernel.verify(fail_safe); !same)

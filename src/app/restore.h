@@ -31,7 +31,6 @@ enum class Restored : std::uint8_t {
 
 struct RestoreReport {
   Restored restored = Restored::Policy;
-  Catalogue catalogue;
   std::optional<Compilation> policy;  // with Restored::Policy and Restored::Off
   std::vector<Error> errors;          // what was wrong with the catalogue or the policy
   std::vector<std::string> notes;     // warnings about the policy that is in force

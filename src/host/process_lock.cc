@@ -1,6 +1,7 @@
 #include "host/process_lock.h"
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -11,7 +12,10 @@
 namespace quay {
 
 Result<ProcessLock> ProcessLock::acquire(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  std::error_code ignored;  // open() tells
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  // Readable by all, so that whoever made it, others can hold it too.
+  const int fd = open(path.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (fd < 0)
     return fail(Error{path, std::generic_category().message(errno)});
   ProcessLock lock(fd);

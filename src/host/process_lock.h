@@ -11,7 +11,8 @@ namespace quay {
 // however it ends.
 class ProcessLock {
  public:
-  // Waits until no other process holds `path`. Fails when the file cannot be made.
+  // Waits until no other process holds `path`. Makes its folder when it is missing. Fails when the
+  // file cannot be made.
   static Result<ProcessLock> acquire(const std::string& path);
 
   ProcessLock(ProcessLock&& other) noexcept;

@@ -59,7 +59,7 @@ int run(int argc, char** argv) {
     return 2;
   }
 
-  const auto lock = quay::ProcessLock::acquire("/run/quaymaster-restore.lock");
+  const auto lock = quay::ProcessLock::acquire("/run/quaymaster/restore.lock");
   if (!lock) {
     std::cerr << "quaymaster-restore: " << lock.error().text() << '\n';
     return 1;

@@ -60,7 +60,7 @@ class Lab:
     def policy(self, text):
         """Puts a policy in force the way a person does."""
         self.gateway(f"cat > /etc/quaymaster/policy.toml <<'END'\n{text}\nEND\n"
-                     "systemctl reload-or-restart quaymaster-restore")
+                     "quaymaster apply")
 
     def counter(self, name):
         """A counter of the judge's table, which stands around ours."""

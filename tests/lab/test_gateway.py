@@ -57,8 +57,9 @@ def test_installing_changes_no_firewall(lab):
     lab.gateway("man -w quaymaster > /dev/null 2>&1 || "
                 "test -f /usr/share/doc/quaymaster/copyright")
     # Without a policy the boot unit has nothing to do.
-    lab.gateway("systemctl start quaymaster-restore")
+    lab.gateway("systemctl start quaymaster-restore quaymasterd")
     assert lab.gateway("nft list ruleset").strip() == ""
+    assert "no policy yet" in lab.gateway("quaymaster status")
 
 
 def test_a_reboot_under_traffic_lets_nothing_denied_pass(lab):
