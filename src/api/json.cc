@@ -136,6 +136,30 @@ json::array effects_json(const std::vector<Effect>& effects) {
   return result;
 }
 
+json::object socket_json(const OwnedSocket& socket) {
+  const Listener& listener = socket.listener;
+  return json::object{
+      {"kind", to_text(listener.kind)},
+      {"protocol",
+       listener.kind == Listener::Kind::Packet ? std::string("all") : to_text(listener.protocol)},
+      {"family", listener.family == Family::V4 ? "ipv4" : "ipv6"},
+      {"both_families", listener.both_families},
+      {"address",
+       listener.kind == Listener::Kind::Packet ? std::string("*") : to_text(listener.address)},
+      {"port", listener.port},
+      {"text", address_text(listener)},
+      {"interface", listener.interface},
+      {"unit", listener.unit},
+      {"process", listener.process},
+      {"user", listener.user}};
+}
+
+// True when the ports are those that the packets come from.
+bool from_its_ports(const PortLine& line) {
+  const bool in = line.endpoint->direction == Direction::In;
+  return in ? !line.endpoint->local : !line.endpoint->remote;
+}
+
 json::value state_json(const Service& service, const Compilation& in_force,
                        const Catalogue& catalogue) {
   const auto profile = catalogue.profiles.find(in_force.policy.profile);
@@ -256,6 +280,7 @@ json::value to_json(const Service& service, const Manager& manager) {
 json::value to_json(const Plan& plan, bool applied) {
   return json::object{{"applied", applied && plan.changes},
                       {"changes", plan.changes},
+                      {"enforcing", plan.next.policy.enforcing},
                       {"base", plan.base},
                       {"revision", plan.revision},
                       {"opens", effects_json(plan.effects.opens)},
@@ -308,6 +333,50 @@ json::value policy_json(const Manager& manager) {
   return json::object{
       {"revision", manager.revision()},
       {"text", manager.in_force() ? to_text(manager.in_force()->policy) : std::string()}};
+}
+
+json::value ports_json(const PortTable& table) {
+  json::array lines;
+  for (const PortLine& line : table.lines) {
+    const std::string& closing =
+        line.function != nullptr ? line.function->closing : line.service->closing;
+    json::array protocols;
+    for (const Protocol protocol : line.endpoint->protocols)
+      protocols.emplace_back(to_text(protocol));
+    json::array listening;
+    for (const std::size_t socket : line.sockets)
+      listening.push_back(socket_json(table.sockets[socket]));
+    lines.push_back(json::object{
+        {"service", line.service->id},
+        {"function",
+         line.function != nullptr ? json::value(line.function->id) : json::value(nullptr)},
+        {"title", line.service->title},
+        {"name", line.endpoint->name},
+        {"scope", to_text(line.endpoint->scope)},
+        {"direction", to_text(line.endpoint->direction)},
+        {"protocols", std::move(protocols)},
+        {"ports", line.ports ? json::value(to_text(*line.ports)) : json::value()},
+        {"from_ports", from_its_ports(line)},
+        {"profiles", json::object{{"enhanced", line.enhanced ? "allow" : "deny"},
+                                  {"standard", line.standard ? "allow" : "deny"}}},
+        {"allowed",
+         json::object{{"open", line.allowed}, {"on", texts(line.on)}, {"from", texts(line.from)}}},
+        {"listening", std::move(listening)},
+        {"closing", closing}});
+  }
+  json::array unknown;
+  for (const OwnedSocket& socket : table.sockets)
+    if (socket.service == nullptr && !socket.client)
+      unknown.push_back(socket_json(socket));
+  return json::object{{"ports", std::move(lines)}, {"unknown", std::move(unknown)}};
+}
+
+json::value listening_json(const PortTable& table) {
+  json::array servers;
+  json::array clients;
+  for (const OwnedSocket& socket : table.sockets)
+    (socket.client ? clients : servers).push_back(socket_json(socket));
+  return json::object{{"listening", std::move(servers)}, {"clients", std::move(clients)}};
 }
 
 json::value errors_json(const std::vector<Error>& errors, const std::vector<std::string>& changed) {

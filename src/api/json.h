@@ -13,6 +13,7 @@
 #include "model/service.h"
 #include "policy/check.h"
 #include "policy/explain.h"
+#include "policy/port_table.h"
 
 namespace quay {
 
@@ -30,6 +31,8 @@ boost::json::value to_json(const Plan& plan, bool applied);
 boost::json::value status_json(const Manager& manager);
 boost::json::value rules_json(const Manager& manager);
 boost::json::value policy_json(const Manager& manager);
+boost::json::value ports_json(const PortTable& table);
+boost::json::value listening_json(const PortTable& table);
 boost::json::value errors_json(const std::vector<Error>& errors,
                                const std::vector<std::string>& changed);
 

@@ -16,7 +16,7 @@ enum class Role : std::uint8_t {
 
 struct ApiRequest {
   std::string method;  // "GET", "POST"
-  std::string target;  // "/v1/ports?scope=external"
+  std::string target;  // "/v1/services/mqtt"
   std::string body;
   Role role = Role::None;
 };

@@ -10,6 +10,7 @@
 #include "app/first_policy.h"
 #include "base/text.h"
 #include "language/policy_file.h"
+#include "policy/port_table.h"
 
 namespace quay {
 namespace {
@@ -55,7 +56,27 @@ ApiResponse get_services(const Manager& manager) {
   return reply(200, json::object{{"services", std::move(services)}});
 }
 
-ApiResponse get(Manager& manager, const std::string& path) {
+// `/v1/listening`, `/v1/ports`, `/v1/ports/external`, `/v1/ports/internal`
+ApiResponse get_sockets(const Gateway& gateway, const std::string& path) {
+  auto sockets = gateway.network.sockets();
+  if (!sockets)
+    return refuse(500, sockets.error().text());
+  gateway.units.name_owners(*sockets);
+  const Manager& manager = gateway.manager;
+  PortTable table = port_table(manager.catalogue(),
+                               manager.in_force().value_or(Compilation{{.enforcing = false}, {}}),
+                               std::move(*sockets));
+  if (path == "/v1/listening")
+    return reply(200, listening_json(table));
+  for (const Scope scope : {Scope::External, Scope::Internal})
+    if (path == "/v1/ports/" + to_text(scope))
+      std::erase_if(table.lines,
+                    [&](const PortLine& line) { return line.endpoint->scope != scope; });
+  return reply(200, ports_json(table));
+}
+
+ApiResponse get(const Gateway& gateway, const std::string& path) {
+  const Manager& manager = gateway.manager;
   if (path == "/v1/status")
     return reply(200, status_json(manager));
   if (path == "/v1/rules")
@@ -64,13 +85,17 @@ ApiResponse get(Manager& manager, const std::string& path) {
     return reply(200, policy_json(manager));
   if (path == "/v1/services")
     return get_services(manager);
+  if (path == "/v1/listening" || path == "/v1/ports" || path == "/v1/ports/external" ||
+      path == "/v1/ports/internal")
+    return get_sockets(gateway, path);
   constexpr std::string_view one_service = "/v1/services/";
   if (path.starts_with(one_service))
     return get_service(manager, path.substr(one_service.size()));
   return refuse(404, fmt::format("there is nothing at {}", path));
 }
 
-ApiResponse change(Manager& manager, const ApiRequest& request) {
+ApiResponse change(const Gateway& gateway, const ApiRequest& request) {
+  Manager& manager = gateway.manager;
   auto wanted = parse_change(request.body, manager.rule_names(), manager.catalogue());
   if (!wanted)
     return refuse(400, wanted.error().text());
@@ -80,7 +105,8 @@ ApiResponse change(Manager& manager, const ApiRequest& request) {
                              "switch services"
                            : "only root and the group quaymaster-admin change the policy");
   if (!wanted->first_policy.empty()) {
-    auto policy = manager.first_policy(wanted->first_policy == "factory");
+    auto policy =
+        manager.first_policy(gateway.network.interfaces(), wanted->first_policy == "factory");
     if (!policy)
       return refuse(policy.error());
     wanted->change.edit = ReplaceEdit{std::move(*policy)};
@@ -93,16 +119,16 @@ ApiResponse change(Manager& manager, const ApiRequest& request) {
 
 }  // namespace
 
-ApiResponse answer(Manager& manager, const ApiRequest& request) {
-  const std::string path = request.target.substr(0, request.target.find('?'));
+ApiResponse answer(const Gateway& gateway, const ApiRequest& request) {
+  const std::string& path = request.target;
   if (request.role == Role::None)
     return refuse(403,
                   "only root and the groups quaymaster-viewer, quaymaster-operator and "
                   "quaymaster-admin may ask");
   if (request.method == "GET")
-    return get(manager, path);
+    return get(gateway, path);
   if (request.method == "POST" && path == "/v1/changes")
-    return change(manager, request);
+    return change(gateway, request);
   return refuse(405, fmt::format("{} is not understood at {}", request.method, path));
 }
 

@@ -3,11 +3,19 @@
 
 #include "api/request.h"
 #include "app/manager.h"
+#include "host/host.h"
 
 namespace quay {
 
+// What the requests are about. All of it outlives the answer.
+struct Gateway {
+  Manager& manager;
+  Network& network;
+  Units& units;
+};
+
 // Answers every request, wrong ones too. Needs Viewer for GET; a change needs Admin, or Operator
 // when it does nothing but switch a service.
-ApiResponse answer(Manager& manager, const ApiRequest& request);
+ApiResponse answer(const Gateway& gateway, const ApiRequest& request);
 
 }  // namespace quay

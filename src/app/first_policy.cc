@@ -10,7 +10,6 @@
 namespace quay {
 namespace {
 
-constexpr const char* kInterfaces = "/sys/class/net";
 // How systemd and the kernel begin the names of wired interfaces (systemd.net-naming-scheme(7)).
 constexpr std::array<std::string_view, 4> kWired{"eth", "en", "lan", "wan"};
 
@@ -32,10 +31,11 @@ bool ufw_is_enabled(Files& files) {
 
 }  // namespace
 
-Result<Policy> first_policy(Files& files, bool factory) {
+Result<Policy> first_policy(Files& files, const std::vector<std::string>& interfaces,
+                            bool factory) {
   Policy policy;
   policy.profile = !factory && ufw_is_enabled(files) ? "standard" : "enhanced";
-  for (const std::string& name : files.list(kInterfaces, ""))
+  for (const std::string& name : interfaces)
     if (wired(name) && parse_interface(name))
       policy.interfaces.emplace(label(name), InterfaceName{name});
   if (policy.interfaces.empty())

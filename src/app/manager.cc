@@ -96,13 +96,14 @@ bool Manager::edited_by_hand() const {
   return files_.read(paths_.policy).value_or("") != file_text_;
 }
 
-std::expected<Policy, Refusal> Manager::first_policy(bool factory) {
+std::expected<Policy, Refusal> Manager::first_policy(const std::vector<std::string>& interfaces,
+                                                     bool factory) {
   if (enforcement_ != Enforcement::NoPolicy && !factory)
     return refused(Refusal::Kind::Invalid,
                    {paths_.policy,
                     "there is a policy already; `quaymaster init --factory` "
                     "replaces it with the one of a new gateway"});
-  auto policy = quay::first_policy(files_, factory);
+  auto policy = quay::first_policy(files_, interfaces, factory);
   if (!policy)
     return refused(Refusal::Kind::Failed, policy.error());
   return std::move(*policy);
@@ -301,9 +302,10 @@ std::expected<Plan, Refusal> Manager::apply(const Change& change) {
   return planned;
 }
 
-// quaymaster-restore may have brought an edited policy file into the kernel.
+// quaymaster-restore may have brought an edited policy file, or an edited catalogue, into the
+// kernel.
 bool Manager::adopt_edit(const NftListing& held) {
-  if (!edited_by_hand() || !held.sound())
+  if (!held.sound())
     return false;
   const auto planned = plan({});
   if (!planned || !planned->next.policy.enforcing ||

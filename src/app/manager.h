@@ -86,7 +86,8 @@ class Manager {
 
   // The first policy of this gateway (app/first_policy.h). Refused when there is one already and
   // this is not a factory reset.
-  std::expected<Policy, Refusal> first_policy(bool factory);
+  std::expected<Policy, Refusal> first_policy(const std::vector<std::string>& interfaces,
+                                              bool factory);
 
   // The policy file holds something that is not in force yet.
   bool edited_by_hand() const;

@@ -214,9 +214,42 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
   if (context.base.json)
     context.base.out << json::serialize(done) << '\n';
   else
-    context.base.out << fmt::format("Done: revision {}, {} rules, read back and compared.\n",
-                                    text(done, "revision"), done.at("rules").as_int64());
+    context.base.out << (flag(done, "enforcing")
+                             ? fmt::format("Done: revision {}, {} rules, read back and compared.\n",
+                                           text(done, "revision"), done.at("rules").as_int64())
+                             : "Done: nothing is enforced any more.\n");
   return kDone;
+}
+
+std::string or_dash(std::string what) {
+  return what.empty() ? "-" : what;
+}
+
+// One endpoint: what the profiles say, what the policy allows, who listens.
+std::vector<std::string> port_row(const json::value& line) {
+  const std::string function = text(line, "function");
+  const std::string ports = text(line, "ports");
+  const json::value& allowed = line.at("allowed");
+  const std::vector<std::string> on = texts(allowed, "on");
+  const std::vector<std::string> from = texts(allowed, "from");
+  std::vector<std::string> listeners;
+  for (const json::value& socket : list(line, "listening")) {
+    std::string at = text(socket, "text");
+    if (std::find(listeners.begin(), listeners.end(), at) == listeners.end())
+      listeners.push_back(std::move(at));
+  }
+  const bool in = text(line, "direction") == "in";
+  return {text(line, "service") + (function.empty() ? "" : "." + function),
+          (flag(line, "from_ports") ? "from " : "") + (ports.empty() ? "dynamic" : ports) + "/" +
+              join(texts(line, "protocols"), "+"),
+          text(line, "direction"),
+          text(line.at("profiles"), "enhanced"),
+          text(line.at("profiles"), "standard"),
+          !flag(allowed, "open") ? "no"
+                                 : (on.empty() ? "yes" : "on " + join(on, ", ")) +
+                                       (from.empty() ? "" : " to " + join(from, ", ")),
+          in ? or_dash(join(listeners, ", ")) : "",
+          text(line, "closing")};
 }
 
 std::string state_text(const json::value& service) {
@@ -316,6 +349,51 @@ int show_services(const LiveContext& context, const std::string& id) {
     for (const json::value& service : list(body, "services"))
       rows.push_back({text(service, "id"), state_text(service), text(service, "title")});
     print_table(context.base.out, rows, context.base.style);
+    return kDone;
+  });
+}
+
+int show_listening(const LiveContext& context) {
+  return show(context, "/v1/listening", [&](const json::value& body) {
+    const auto table = [&](std::string_view key, std::string_view title) {
+      std::vector<std::vector<std::string>> rows{
+          {"PROTO", "ADDRESS", "INTERFACE", "UNIT", "PROCESS", "USER", "SERVICE"}};
+      for (const json::value& socket : list(body, key)) {
+        const std::string kind = text(socket, "kind");
+        const bool whole = kind == "raw" || kind == "packet";
+        rows.push_back({whole ? kind + " " + text(socket, "protocol") : text(socket, "protocol"),
+                        text(socket, "text"), or_dash(text(socket, "interface")),
+                        or_dash(text(socket, "unit")), or_dash(text(socket, "process")),
+                        text(socket, "user"), or_dash(text(socket, "service"))});
+      }
+      context.base.out << title << '\n';
+      print_table(context.base.out, rows, context.base.style);
+    };
+    table("listening", "Listening");
+    if (!list(body, "clients").empty()) {
+      context.base.out << '\n';
+      table("clients", "Clients (connected, or at a passing port)");
+    }
+    return kDone;
+  });
+}
+
+int show_ports(const LiveContext& context, const std::string& scope) {
+  const std::string target = "/v1/ports" + (scope.empty() ? "" : "/" + scope);
+  return show(context, target, [&](const json::value& body) {
+    std::vector<std::vector<std::string>> rows{
+        {"SERVICE", "PORT", "WAY", "ENHANCED", "STANDARD", "ALLOWED", "LISTENING", "CLOSED MEANS"}};
+    for (const json::value& line : list(body, "ports"))
+      rows.push_back(port_row(line));
+    print_table(context.base.out, rows, context.base.style);
+    if (!scope.empty() || list(body, "unknown").empty())
+      return kDone;
+    context.base.out << "\nListening, and in no service of the catalogue\n";
+    std::vector<std::vector<std::string>> unknown{{"PROTO", "ADDRESS", "UNIT", "USER"}};
+    for (const json::value& socket : list(body, "unknown"))
+      unknown.push_back({text(socket, "protocol"), text(socket, "text"),
+                         or_dash(text(socket, "unit")), text(socket, "user")});
+    print_table(context.base.out, unknown, context.base.style);
     return kDone;
   });
 }

@@ -27,6 +27,9 @@ struct LiveContext {
 int show_status(const LiveContext& context, bool with_numbers);
 int show_profile(const LiveContext& context);
 int show_interfaces(const LiveContext& context);
+int show_listening(const LiveContext& context);
+// The whole table of ports, or that of one scope: "external", "internal".
+int show_ports(const LiveContext& context, const std::string& scope);
 // All services, or one when `id` is not empty.
 int show_services(const LiveContext& context, const std::string& id);
 

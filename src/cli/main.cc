@@ -30,6 +30,8 @@ struct Arguments {
   bool json = false;
   bool yes = false;
   bool factory = false;
+  bool external = false;
+  bool internal = false;
   std::vector<std::string> catalogue = quay::kInstalledCatalogue;
   std::string policy = kPolicy;
   std::string file;
@@ -111,6 +113,19 @@ void Verbs::add_readers() {
       ->add_option("numbered", arguments_.words, "`numbered`: with the numbers for `delete`")
       ->check(CLI::IsMember({"numbered"}))
       ->expected(0, 1);
+  live(app_, "listening", "Show what listens, with its unit, process and service",
+       [](const quay::Context&, const quay::LiveContext& live) {
+         return quay::show_listening(live);
+       });
+  CLI::App* ports =
+      live(app_, "ports", "Show every port: profiles, policy, listeners, consequences",
+           [this](const quay::Context&, const quay::LiveContext& live) {
+             return quay::show_ports(live, arguments_.external   ? "external"
+                                           : arguments_.internal ? "internal"
+                                                                 : "");
+           });
+  CLI::Option* external = ports->add_flag("--external", arguments_.external, "Only external ones");
+  ports->add_flag("--internal", arguments_.internal, "Only internal ones")->excludes(external);
   CLI::App* completion =
       live(app_, "complete", "", [this](const quay::Context&, const quay::LiveContext& live) {
         return quay::complete(live, arguments_.words.empty() ? "" : arguments_.words.front());

@@ -20,6 +20,8 @@
 #include "host/nft_events.h"
 #include "host/nftables.h"
 #include "host/system_files.h"
+#include "host/system_network.h"
+#include "host/systemd_units.h"
 
 namespace {
 
@@ -156,9 +158,12 @@ int run(int argc, char** argv) {
   for (const quay::Error& error : manager.faults())
     tell(error.text());
 
+  quay::SystemNetwork network;
+  quay::SystemdUnits units;
+  const quay::Gateway gateway{manager, network, units};
   asio::io_context context(1);
   const auto server = quay::Server::listen(context, socket, [&](const quay::ApiRequest& request) {
-    auto response = quay::answer(manager, request);
+    auto response = quay::answer(gateway, request);
     malloc_trim(0);
     return response;
   });

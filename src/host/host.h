@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/listener.h"
 #include "model/rule.h"
 
 namespace quay {
@@ -61,6 +62,29 @@ class Files {
     auto staged = stage(path, content);
     return staged ? (*staged)->commit() : fail(staged.error());
   }
+};
+
+// The gateway's links and sockets.
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  // The names of all interfaces, lo included, by their kernel's number.
+  virtual std::vector<std::string> interfaces() = 0;
+
+  // Every listening TCP, bound UDP, raw and packet socket of both families, without the names of
+  // units and processes. Fails when the kernel does not tell.
+  virtual Result<std::vector<Listener>> sockets() = 0;
+};
+
+// The gateway's programs, as systemd knows them.
+class Units {
+ public:
+  virtual ~Units() = default;
+
+  // Gives every socket its user, unit and process, as far as they are known. A socket that
+  // systemd itself holds for a `.socket` unit gets that unit.
+  virtual void name_owners(std::vector<Listener>& sockets) = 0;
 };
 
 // The time of day.

@@ -231,24 +231,23 @@ TEST_F(ManagerInKernel, TheFirstPolicyIsMadeOnce) {
   EXPECT_EQ(manager_->enforcement(), Enforcement::NoPolicy);
   EXPECT_EQ(listing(), "") << "the kernel is left alone";
   EXPECT_FALSE(allow("8080/tcp"));
-  EXPECT_FALSE(manager_->first_policy(false)) << "no interface to name";
-  for (const char* name : {"eth0", "eth1", "lo", "wwan0", "docker0"})
-    files_.content[std::string("/sys/class/net/") + name] = "";
-  auto policy = manager_->first_policy(false);
+  EXPECT_FALSE(manager_->first_policy({"lo"}, false)) << "no interface to name";
+  const std::vector<std::string> links{"lo", "eth0", "eth1", "wwan0", "docker0"};
+  auto policy = manager_->first_policy(links, false);
   ASSERT_TRUE(policy);
   EXPECT_EQ(policy->profile, "enhanced");
   EXPECT_EQ(policy->interfaces,
             (std::map<std::string, InterfaceName>{{"lan", {"eth0"}}, {"wan", {"eth1"}}}));
   ASSERT_TRUE(manager_->apply({ReplaceEdit{*policy}, ""}));
   EXPECT_TRUE(holds("tcp . 22"));
-  EXPECT_FALSE(manager_->first_policy(false)) << "there is one now";
+  EXPECT_FALSE(manager_->first_policy(links, false)) << "there is one now";
   // A gateway that ufw has guarded so far stays as open as it was, unless it is reset.
   files_.content["/etc/ufw/ufw.conf"] = "# a comment\nENABLED=yes\n";
-  EXPECT_EQ(manager_->first_policy(true)->profile, "enhanced");
+  EXPECT_EQ(manager_->first_policy(links, true)->profile, "enhanced");
   files_.content.erase("/policy.toml");
   files_.content.erase("/last-good.nft");
   start();
-  EXPECT_EQ(manager_->first_policy(false)->profile, "standard");
+  EXPECT_EQ(manager_->first_policy(links, false)->profile, "standard");
 }
 
 TEST_F(ManagerInKernel, WhatRestoreBroughtInAfterAnEditIsAdopted) {

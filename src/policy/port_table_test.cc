@@ -1,0 +1,86 @@
+#include "policy/port_table.h"
+
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "tests/support/shipped.h"
+
+namespace quay {
+namespace {
+
+Listener server(Protocol protocol, Port port, const std::string& unit = {}) {
+  Listener listener;
+  listener.protocol = protocol;
+  listener.port = port;
+  listener.unit = unit;
+  return listener;
+}
+
+PortTable table(const std::string& policy_text, std::vector<Listener> listeners = {}) {
+  Compilation in_force{read_policy(policy_text), {}};
+  in_force.compiled = compile(in_force.policy, shipped_catalogue(), kNow);
+  return port_table(shipped_catalogue(), in_force, std::move(listeners));
+}
+
+const PortLine* line(const PortTable& table, const std::string& service, Direction direction) {
+  for (const PortLine& one : table.lines)
+    if (one.service->id == service && one.endpoint->direction == direction)
+      return &one;
+  ADD_FAILURE() << "no line of " << service;
+  return nullptr;
+}
+
+std::string owner(const Listener& listener) {
+  const PortTable found = table("", {listener});
+  const OwnedSocket& socket = found.sockets.at(0);
+  return socket.client ? "client" : socket.service == nullptr ? "unknown" : socket.service->id;
+}
+
+TEST(PortTable, GivesSocketsToServices) {
+  EXPECT_EQ(owner(server(Protocol::Tcp, 22)), "ssh");
+  EXPECT_EQ(owner(server(Protocol::Udp, 22)), "unknown");
+  EXPECT_EQ(owner(server(Protocol::Tcp, 8080)), "unknown");
+  EXPECT_EQ(owner(server(Protocol::Udp, 47808)), "bacnet");
+  // Where two services have a port, the unit decides.
+  EXPECT_EQ(owner(server(Protocol::Tcp, 9090, "reboot-manager.service")), "reboot-manager");
+  // A port that is known only at run time is known by its unit.
+  EXPECT_EQ(owner(server(Protocol::Tcp, 40123, "reboot-manager.service")), "reboot-manager");
+  Listener passing = server(Protocol::Udp, 40123);
+  passing.ephemeral = true;
+  EXPECT_EQ(owner(passing), "client");
+  Listener connected = server(Protocol::Udp, 22);
+  connected.kind = Listener::Kind::Client;
+  EXPECT_EQ(owner(connected), "client");
+  Listener packet;
+  packet.kind = Listener::Kind::Packet;
+  EXPECT_EQ(owner(packet), "unknown");
+}
+
+TEST(PortTable, KeepsTheFactsApart) {
+  const std::string interfaces = "[interfaces]\nlan = \"eth0\"\nwan = \"eth1\"\n";
+  PortTable facts = table(interfaces +
+                              "[services.mqtt]\nenabled = true\non = [\"lan\"]\n"
+                              "from = [\"10.0.0.0/8\"]\n",
+                          {server(Protocol::Tcp, 1883)});
+  const PortLine* mqtt = line(facts, "mqtt", Direction::In);
+  EXPECT_FALSE(mqtt->enhanced);
+  EXPECT_FALSE(mqtt->standard);
+  EXPECT_TRUE(mqtt->allowed);
+  EXPECT_EQ(join(mqtt->on, ","), "lan");
+  EXPECT_EQ(join(mqtt->from, ","), "10.0.0.0/8");
+  EXPECT_EQ(mqtt->sockets, std::vector<std::size_t>{0});
+  const PortLine* ntp = line(facts, "ntp", Direction::Out);
+  EXPECT_TRUE(ntp->enhanced && ntp->standard && ntp->allowed);
+  const PortLine* flows = line(facts, "flows", Direction::Out);
+  EXPECT_FALSE(flows->enhanced);
+  EXPECT_TRUE(flows->standard);
+  EXPECT_FALSE(flows->allowed);
+  // Nowhere is not allowed; under standard everything may leave.
+  facts =
+      table("profile = \"standard\"\n" + interfaces + "[services.mqtt]\nenabled = true\non = []\n");
+  EXPECT_FALSE(line(facts, "mqtt", Direction::In)->allowed);
+  EXPECT_TRUE(line(facts, "flows", Direction::Out)->allowed);
+}
+
+}  // namespace
+}  // namespace quay
