@@ -22,6 +22,11 @@ root_dir() {
   echo "$lab_store/root-$(grep -v '^#' "$lab_source/packages" | sha256sum | cut -c1-12)"
 }
 
+# The daemons from npm are named after their lock file.
+node_dir() {
+  echo "$lab_store/node-$(cat "$lab_source/node/"{package.json,package-lock.json,.npmrc} | sha256sum | cut -c1-12)"
+}
+
 running() {
   [ -f "$lab_run/nspawn.pid" ] && kill -0 "$(cat "$lab_run/nspawn.pid")" 2>/dev/null
 }
