@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from conftest import LAN_GATEWAY, WAN_GATEWAY
+from conftest import LAN_GATEWAY, WAN_GATEWAY, Lab
 
 INTERFACES = """
 [interfaces]
@@ -47,10 +47,30 @@ def expected(host, is_open):
     return probes
 
 
+def enforce(lab, text):
+    """Puts a policy in force, and nothing that the one before let in counts as known."""
+    lab.policy(text)
+    lab.gateway("conntrack -F 2> /dev/null")
+
+
+@pytest.fixture(scope="module")
+def lab(layer):
+    """One gateway for all of this file, with all its daemons awake: what is silent later is silent
+    because it is closed."""
+    instance = Lab(layer)
+    try:
+        instance.up()
+        instance.probe("gateway", {f"{name}=127.0.0.1": True
+                                   for name in PORTS if not name.startswith("mdns")})
+        yield instance
+    finally:
+        instance.down()
+
+
 @pytest.mark.parametrize("profile", ["enhanced", "standard"])
 @pytest.mark.parametrize("where", [[], ["lan"], ["lan", "wan"]], ids=["closed", "lan", "both"])
 def test_from_outside(lab, profile, where):
-    lab.up(policy(profile, where))
+    enforce(lab, policy(profile, where))
     for host in ("lan", "wan"):
         lab.probe(host, expected(host, host in where))
         # The policy says of itself what was seen.
@@ -75,7 +95,7 @@ def test_outgoing(lab, profile, wanted):
     text = f'profile = "{profile}"\n' + INTERFACES
     for service in ("dns", "ntp", "cms-update", "licensing", "remote-cms"):
         text += f"[services.{service}]\nenabled = {switch}\n"
-    lab.up(text)
+    enforce(lab, text)
     needed = {"53/udp", "53/tcp", "123/udp", "80/tcp", "443/tcp", "8883/tcp"}
     lab.probe("gateway", {probe: profile == "standard" or (wanted and port in needed)
                           for probe, port in OUTSIDE.items()})
@@ -83,7 +103,7 @@ def test_outgoing(lab, profile, wanted):
 
 def test_sources(lab):
     """`from` lets one host of the LAN in and not the other."""
-    lab.up(INTERFACES + '[services.ssh]\nfrom = ["192.168.10.11", "fd00:10::10"]\n')
+    enforce(lab, INTERFACES + '[services.ssh]\nfrom = ["192.168.10.11", "fd00:10::10"]\n')
     lab.probe("lan", {"ssh=192.168.10.1": False, "ssh=fd00:10::1": True})
     ask = ("import socket; s = socket.create_connection(('192.168.10.1', 22), 3, "
            "('192.168.10.11', 0)); print(s.recv(8))")
@@ -92,7 +112,7 @@ def test_sources(lab):
 
 def test_own_web_port(lab):
     """A chosen port alone opens; the redirect has a switch of its own."""
-    lab.up(INTERFACES + "[services.web.functions.http]\nenabled = true\n")
+    enforce(lab, INTERFACES + "[services.web.functions.http]\nenabled = true\n")
     lab.probe("lan", {"https=192.168.10.1": True, "http=192.168.10.1": True})
-    lab.policy(INTERFACES + "[services.web]\nport = 1443\n")
+    enforce(lab, INTERFACES + "[services.web]\nport = 1443\n")
     lab.probe("lan", {"https=192.168.10.1": False, "http=192.168.10.1": False})
