@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Asks a host real protocol questions and tells which it answered.
 
-    probes.py ssh=192.168.10.1 mdns=fd00:10::1%eth0 ...
+    probes.py ssh=192.168.10.1 mdns=eth0 standin=fd00:10::1/udp/2541 ...
 
 Every probe runs at the same time and has two seconds. Prints a JSON object: probe to true
 (answered in its protocol) or false (silence, refusal, or nonsense)."""
 
 import json
+import smtplib
 import socket
 import ssl
 import struct
 import sys
 import threading
+import time
 
 PATIENCE = 2.0
 
@@ -122,13 +124,136 @@ def mdns_ask(group, interface):
     return answer[2] & 0x80 != 0 and b"gateway" in answer
 
 
-PROBES = {f.__name__: f for f in (ssh, https, http, mqtt, mqtts, dns, dns_tcp, ntp, mdns, mdns6)}
+def opcua(host):
+    """Hello and Acknowledge, the first two messages of OPC UA's TCP transport."""
+    url = f"opc.tcp://{host}:55000".encode()
+    hello = struct.pack("<5Ii", 0, 65536, 65536, 0, 0, len(url)) + url
+    with stream(host, 55000) as sock:
+        sock.sendall(b"HELF" + struct.pack("<I", 8 + len(hello)) + hello)
+        return sock.recv(64).startswith(b"ACKF")
+
+
+def modbus(host):
+    """Reads holding registers 7 and 8 of unit 1, which hold 1007 and 1008."""
+    with stream(host, 502) as sock:
+        sock.sendall(struct.pack("!3H2B2H", 0x5151, 0, 6, 1, 3, 7, 2))
+        return sock.recv(64) == struct.pack("!3H3B2H", 0x5151, 0, 7, 1, 3, 4, 1007, 1008)
+
+
+def redis(host):
+    with stream(host, 6379) as sock:
+        sock.sendall(b"PING\r\n")
+        return sock.recv(16) == b"+PONG\r\n"
+
+
+def pgsql(host):
+    """SSLRequest, answered with one letter."""
+    with stream(host, 5432) as sock:
+        sock.sendall(struct.pack("!2I", 8, 80877103))
+        return sock.recv(1) in (b"S", b"N")
+
+
+def whole(sock):
+    """What comes until the other side closes."""
+    answer = b""
+    while piece := sock.recv(4096):
+        answer += piece
+    return answer
+
+
+def supervisor(host):
+    call = b"<methodCall><methodName>supervisor.getState</methodName></methodCall>"
+    with stream(host, 9001) as sock:
+        sock.sendall(b"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\n"
+                     b"Content-Length: %d\r\n\r\n%s" % (len(call), call))
+        return b"RUNNING" in whole(sock)
+
+
+def node_red(host):
+    with stream(host, 1880) as sock:
+        sock.sendall(b"GET /settings HTTP/1.0\r\n\r\n")
+        return b'"httpNodeRoot"' in whole(sock)
+
+
+def smtp(host):
+    """Hands over a mail."""
+    with smtplib.SMTP(host, timeout=PATIENCE) as server:
+        return server.sendmail("gateway@site.example", ["alarms@site.example"],
+                               "Subject: alarm\n\nThe lab asks.\n") == {}
+
+
+def standin(target):
+    """A stand-in answers anything with its name; the target is HOST/PROTOCOL/PORT."""
+    host, protocol, port = target.split("/")
+    if protocol == "udp":
+        return datagram(host, int(port), b"who?").startswith(b"standin-")
+    with stream(host, int(port)) as sock:
+        return sock.recv(64).startswith(b"standin-")
+
+
+# BACnet/IP: messages behind the header of a unicast (0a) or a broadcast (0b).
+# Analog value 1 is the object 00800001, its present value the property 55 (both in hex).
+WHO_IS = bytes.fromhex("0100 1008")
+READ_VALUE = bytes.fromhex("0104 0005 010c 0c 00800001 19 55")
+WRITE_VALUE = bytes.fromhex("0104 0005 020f 0c 00800001 19 55 3e 44 41ac0000 3f")  # 21.5
+I_AM, VALUE, WRITTEN = b"\x10\x00", b"\x30\x01\x0c", b"\x20\x02\x0f"
+
+
+def bacnet_message(body, everybody=False):
+    return struct.pack("!2BH", 0x81, 0x0B if everybody else 0x0A, 4 + len(body)) + body
+
+
+def bacnet_answer(host, body, answer, port=47808):
+    return datagram(host, port, bacnet_message(body))[6:].startswith(answer)
+
+
+def bacnet(host):
+    return bacnet_answer(host, WHO_IS, I_AM)
+
+
+def bacnet_second(host):
+    return bacnet_answer(host, WHO_IS, I_AM, port=41797)
+
+
+def bacnet_read(host):
+    return bacnet_answer(host, READ_VALUE, VALUE)
+
+
+def bacnet_write(host):
+    return bacnet_answer(host, WRITE_VALUE, WRITTEN)
+
+
+def bacnet_all(everybody):
+    """Who-Is to a broadcast address, asked from BACnet's own port as devices do. An answer from
+    this host itself, which hears its own broadcasts, does not count."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.connect((everybody, 47808))
+        own = sock.getsockname()[0]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # beside the gateway's server
+        sock.bind((own, 47808))
+        sock.sendto(bacnet_message(WHO_IS, everybody=True), (everybody, 47808))
+        end = time.monotonic() + PATIENCE
+        while (left := end - time.monotonic()) > 0:
+            sock.settimeout(left)
+            answer, (sender, _) = sock.recvfrom(2048)
+            if sender != own and answer[6:].startswith(I_AM):
+                return True
+    return False
+
+
+PROBES = {f.__name__: f for f in (
+    ssh, https, http, mqtt, mqtts, dns, dns_tcp, ntp, mdns, mdns6, opcua, modbus, redis, pgsql,
+    supervisor, node_red, smtp, standin, bacnet, bacnet_second, bacnet_read, bacnet_write,
+    bacnet_all)}
 
 
 def run(name, target, results):
     try:
         results[f"{name}={target}"] = bool(PROBES[name](target))
-    except (OSError, IndexError):
+    except (OSError, IndexError, smtplib.SMTPException):
         results[f"{name}={target}"] = False
 
 

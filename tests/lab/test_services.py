@@ -1,11 +1,19 @@
 """Every daemon of the lab, open and closed, in both profiles, from LAN and WAN, over both
-families, by real protocol requests, held against the policy's own verdict."""
+families, by real protocol requests, held against the policy's own verdict.
+
+All daemons are bound to every interface, the internal ones too: only the firewall keeps them in."""
 
 import json
+import pathlib
+import re
+import subprocess
+import tomllib
 
 import pytest
 
-from conftest import LAN_GATEWAY, WAN_GATEWAY, Lab
+from conftest import LAN_GATEWAY, SOURCE, WAN_GATEWAY, Lab
+
+HERE = pathlib.Path(__file__).resolve().parent
 
 INTERFACES = """
 [interfaces]
@@ -13,17 +21,80 @@ lan = "eth0"
 wan = "eth1"
 """
 
-SWITCHES = {  # probe: how a policy opens it on some interfaces, and how it closes it
+SWITCHES = {  # service: how a policy opens it on some interfaces, and how it closes it
     "ssh": ("[services.ssh]\nenabled = true\non = {on}", "[services.ssh]\nexposed = false"),
-    "https": ("[services.web]\nenabled = true\non = {on}\n"
-              "[services.web.functions.http]\nenabled = true", "[services.web]\nenabled = false"),
+    "web": ("[services.web]\nenabled = true\non = {on}\n"
+            "[services.web.functions.http]\nenabled = true", "[services.web]\nenabled = false"),
     "mqtt": ("[services.mqtt]\nenabled = true\non = {on}", ""),
     "mqtts": ("[services.mqtts]\nenabled = true\non = {on}", "[services.mqtts]\nenabled = false"),
     "mdns": ("[services.mdns]\nenabled = true\non = {on}", "[services.mdns]\nenabled = false"),
+    "opcua": ("[services.opcua]\nenabled = true\non = {on}", ""),
+    "bacnet": ("[services.bacnet]\nenabled = true\non = {on}", ""),
+    "lon": ("[services.lon]\nenabled = true\non = {on}\n"
+            "[services.lon.functions.ip852]\nenabled = true\n"
+            "[services.lon.functions.rni]\nenabled = true\n"
+            "[services.lon.functions.analyzer]\nenabled = true", ""),
 }
-PORTS = {"ssh": "22/tcp", "https": "443/tcp", "http": "80/tcp", "mqtt": "1883/tcp",
-         "mqtts": "8883/tcp", "dns": "53/udp", "dns_tcp": "53/tcp", "ntp": "123/udp",
-         "mdns": "5353/udp", "mdns6": "5353/udp"}
+
+# What is asked: the packet that carries the question, and the service that it belongs to. `{}` is
+# the gateway's address, of both families; `{v4}` where a protocol or its daemon has IPv4 alone.
+OFFERED = {
+    "ssh={}": ("22/tcp", "ssh"),
+    "https={}": ("443/tcp", "web"),
+    "http={}": ("80/tcp", "web.http"),
+    "mqtt={}": ("1883/tcp", "mqtt"),
+    "mqtts={}": ("8883/tcp", "mqtts"),
+    "mdns=eth0": ("5353/udp", "mdns"),
+    "mdns6=eth0": ("5353/udp", "mdns"),
+    "opcua={}": ("55000/tcp", "opcua"),
+    "bacnet={v4}": ("47808/udp", "bacnet"),
+    "bacnet_read={v4}": ("47808/udp", "bacnet"),
+    "bacnet_all={everybody}": ("47808/udp", "bacnet"),
+    "bacnet_second={v4}": ("41797/udp", "bacnet"),
+    "standin={}/tcp/1628": ("1628/tcp", "lon.ip852"),
+    "standin={}/udp/1628": ("1628/udp", "lon.ip852"),
+    "standin={}/tcp/1630": ("1630/tcp", "lon.rni"),
+    "standin={}/udp/1630": ("1630/udp", "lon.rni"),
+    "standin={}/tcp/1631": ("1631/tcp", "lon.analyzer"),
+    "standin={}/udp/1631": ("1631/udp", "lon.analyzer"),
+    "standin={}/tcp/2541": ("2541/tcp", "lon-ip70"),
+    "standin={}/udp/2541": ("2541/udp", "lon-ip70"),
+}
+OWN = {  # opened by rules of one's own
+    "dns={}": ("53/udp", "dns-local"),
+    "dns_tcp={}": ("53/tcp", "dns-local"),
+    "ntp={}": ("123/udp", None),
+    "modbus={}": ("502/tcp", None),
+}
+INTERNAL = {
+    "standin={}/udp/1629": ("1629/udp", "lon-ip70"),
+    "standin={}/tcp/1099": ("1099/tcp", "cms"),
+    "standin={}/tcp/3200": ("3200/tcp", "cms"),
+    "pgsql={}": ("5432/tcp", "cms"),
+    "redis={}": ("6379/tcp", "cms"),
+    "standin={}/tcp/8101": ("8101/tcp", "cms"),
+    "standin={}/tcp/8181": ("8181/tcp", "cms"),
+    "standin={}/tcp/44444": ("44444/tcp", "cms"),
+    "node_red={}": ("1880/tcp", "node-red"),
+    "supervisor={v4}": ("9001/tcp", "supervisor"),
+    "standin={}/tcp/9090": ("9090/tcp", "reboot-manager"),
+}
+EVERYTHING = OFFERED | OWN | INTERNAL
+ADDRESSES = {"lan": LAN_GATEWAY, "wan": WAN_GATEWAY, "gateway": ("127.0.0.1", "::1")}
+EVERYBODY = {"lan": "192.168.10.255", "wan": "203.0.113.255"}
+
+
+def questions(host, table):
+    """The table's questions as a host puts them to the gateway."""
+    asked = {}
+    for question, about in table.items():
+        if "{}" in question:
+            asked |= {question.format(address): about for address in ADDRESSES[host]}
+        elif host in EVERYBODY:
+            asked[question.format(v4=ADDRESSES[host][0], everybody=EVERYBODY[host])] = about
+        elif "{v4}" in question:
+            asked[question.format(v4=ADDRESSES[host][0])] = about
+    return asked
 
 
 def policy(profile, where):
@@ -36,21 +107,27 @@ def policy(profile, where):
         way = {"lan": "in on eth0", "wan": "in on eth1"}[name]
         text += f'[[rules]]\nrule = "allow {way} to any port 53"\n'
         text += f'[[rules]]\nrule = "allow {way} proto udp to any port 123"\n'
+        text += f'[[rules]]\nrule = "allow {way} proto tcp to any port 502"\n'
     return text
-
-
-def expected(host, is_open):
-    addresses = LAN_GATEWAY if host == "lan" else WAN_GATEWAY
-    names = [n for n in PORTS if not n.startswith("mdns")]
-    probes = {f"{name}={address}": is_open for name in names for address in addresses}
-    probes |= {"mdns=eth0": is_open, "mdns6=eth0": is_open}
-    return probes
 
 
 def enforce(lab, text):
     """Puts a policy in force, and nothing that the one before let in counts as known."""
     lab.policy(text)
     lab.gateway("conntrack -F 2> /dev/null")
+
+
+def verdicts(lab, sentences):
+    """What the policy says of packets."""
+    lines = "\n".join(sorted(sentences))
+    out = lab.gateway(f"while read -r packet; do quaymaster explain --json $packet; done <<'END'\n"
+                      f"{lines}\nEND")
+    answers, decoder = [], json.JSONDecoder()
+    while out := out.lstrip():
+        answer, end = decoder.raw_decode(out)
+        answers.append(answer["verdict"])
+        out = out[end:]
+    return dict(zip(sorted(sentences), answers, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -60,23 +137,117 @@ def lab(layer):
     instance = Lab(layer)
     try:
         instance.up()
-        instance.probe("gateway", {f"{name}=127.0.0.1": True
-                                   for name in PORTS if not name.startswith("mdns")})
+        instance.probe("gateway", dict.fromkeys(questions("gateway", EVERYTHING), True))
         yield instance
     finally:
         instance.down()
 
 
+@pytest.fixture(scope="module")
+def dynamic(lab):
+    """Questions to the ports that the kernel chose for stand-ins at this boot."""
+    out = lab.gateway("ss -Hlntup 'sport > :32767' | grep python3")
+    ports = [(line.split()[0], line.split()[4].rpartition(":")[2]) for line in out.splitlines()]
+    table = {f"standin={{}}/{protocol}/{port}": (f"{port}/{protocol}", None)
+             for protocol, port in ports if port != "44444"}
+    assert len(table) == 3, out  # two of the CMS, one of the reboot manager
+    return table
+
+
+def catalogue():
+    """The services that are shipped, by id."""
+    texts = (path.read_text() for path in (SOURCE / "catalogue/services").glob("*.toml"))
+    return {service["id"]: service for service in map(tomllib.loads, texts)}
+
+
+def test_every_service_that_listens_is_asked():
+    listening = set()
+    for service in catalogue().values():
+        if service.get("switch") == "host":  # its answers come to requests of the host itself
+            continue
+        parts = [(service["id"], service)]
+        parts += [(f"{service['id']}.{f['id']}", f) for f in service.get("functions", [])]
+        for name, part in parts:
+            for endpoint in part.get("endpoints", []):
+                port = endpoint.get("local")
+                if endpoint["direction"] != "in" or port == "dynamic":
+                    continue
+                port = part["port"]["default"] if port == "port" else port
+                listening |= {(name, f"{port}/{p}") for p in endpoint["protocol"].split("+")}
+    asked = {(service, packet) for packet, service in EVERYTHING.values() if service}
+    assert asked == listening
+
+
+def test_the_catalogue_names_the_units_that_listen(lab):
+    units = dict(line.split() for line in lab.gateway("ps -eo pid=,unit=").splitlines())
+    owners = {}
+    for line in lab.gateway("ss -Hlntup").splitlines():
+        protocol, _, _, _, local = line.split()[:5]
+        owners.setdefault(f"{local.rpartition(':')[2]}/{protocol}", set()).update(
+            units[pid] for pid in re.findall(r"pid=(\d+)", line))
+    services = catalogue()
+    for packet, name in EVERYTHING.values():
+        if name:
+            named = " ".join(services[name.partition(".")[0]]["units"])
+            # A unit may have several names; Id is the one that its processes bear.
+            ids = lab.gateway(f"systemctl show --property Id --value {named}").split()
+            assert owners[packet] <= set(ids), packet
+
+
+def test_without_rules_everything_answers(lab, dynamic):
+    """So it is the firewall that keeps the rest of this file silent."""
+    lab.gateway("nft delete table inet quaymaster 2> /dev/null || true")
+    for host in ("lan", "wan"):
+        lab.probe(host, dict.fromkeys(questions(host, EVERYTHING | dynamic), True))
+
+
 @pytest.mark.parametrize("profile", ["enhanced", "standard"])
 @pytest.mark.parametrize("where", [[], ["lan"], ["lan", "wan"]], ids=["closed", "lan", "both"])
-def test_from_outside(lab, profile, where):
+def test_from_outside(lab, dynamic, profile, where):
+    def is_open(host, question, service):
+        if question in questions(host, INTERNAL | dynamic):
+            return False
+        if service == "lon-ip70":  # always open
+            return True
+        if service == "lon.ip852" and profile == "enhanced":  # kept off by the profile
+            return False
+        return host in where
+
     enforce(lab, policy(profile, where))
     for host in ("lan", "wan"):
-        lab.probe(host, expected(host, host in where))
+        asked = questions(host, EVERYTHING | dynamic)
+        expected = {q: is_open(host, q, service) for q, (_, service) in asked.items()}
+        lab.probe(host, expected)
         # The policy says of itself what was seen.
-        for port in set(PORTS.values()):
-            answer = json.loads(lab.gateway(f"quaymaster explain --json in on {host} {port}"))
-            assert answer["verdict"] == ("accept" if host in where else "drop"), answer
+        said = verdicts(lab, {f"in on {host} {packet}" for packet, _ in asked.values()})
+        for question, (packet, _) in asked.items():
+            verdict = "accept" if expected[question] else "drop"
+            assert said[f"in on {host} {packet}"] == verdict, question
+    # The gateway's own programs reach all of it at any time.
+    lab.probe("gateway", dict.fromkeys(questions("gateway", EVERYTHING | dynamic), True))
+
+
+@pytest.mark.parametrize("port", ["47808", "41797"])
+@pytest.mark.parametrize("profile", ["enhanced", "standard"])
+def test_bacnet_notices_of_a_forgotten_subscription(lab, profile, port):
+    """A change of value long after the subscription is a new flow for conntrack: it leaves because
+    the policy says so, not because it answers."""
+    on = f'profile = "{profile}"\n' + INTERFACES + "[services.bacnet]\nenabled = true\n"
+
+    def change_after(what):
+        enforce(lab, on)
+        with lab.start("lan", "python3", str(HERE / "bacnet_subscriber.py"), LAN_GATEWAY[0], port,
+                       stdout=subprocess.PIPE) as subscriber:
+            assert subscriber.stdout.readline() == "subscribed\n"
+            what()
+            assert "dport=40000" not in lab.gateway("conntrack -L -p udp 2> /dev/null")
+            lab.probe("gateway", {"bacnet_write=127.0.0.1": True})
+            return subscriber.stdout.readline().strip()
+
+    assert change_after(lambda: lab.gateway("conntrack -F 2> /dev/null")) == "notice"
+    off = on.replace("enabled = true", "enabled = false")
+    silent = "silence" if profile == "enhanced" else "notice"  # standard lets everything leave
+    assert change_after(lambda: enforce(lab, off)) == silent
 
 
 OUTSIDE = {"dns=198.51.100.53": "53/udp", "dns_tcp=198.51.100.53": "53/tcp",
@@ -85,7 +256,9 @@ OUTSIDE = {"dns=198.51.100.53": "53/udp", "dns_tcp=198.51.100.53": "53/tcp",
            "https=198.51.100.53": "443/tcp", "https=fd00:99::1": "443/tcp",
            "mqtts=198.51.100.53": "8883/tcp", "mqtts=fd00:99::1": "8883/tcp",
            "mqtt=198.51.100.53": "1883/tcp", "ssh=198.51.100.25": "22/tcp",
-           "ssh=fd00:99::1": "22/tcp"}
+           "ssh=fd00:99::1": "22/tcp", "smtp=198.51.100.25": "25/tcp", "smtp=fd00:99::1": "25/tcp",
+           "modbus=192.168.10.10": "502/tcp", "modbus=fd00:10::10": "502/tcp",
+           "bacnet=192.168.10.11": "47808/udp"}
 
 
 @pytest.mark.parametrize("profile", ["enhanced", "standard"])
@@ -93,12 +266,21 @@ OUTSIDE = {"dns=198.51.100.53": "53/udp", "dns_tcp=198.51.100.53": "53/tcp",
 def test_outgoing(lab, profile, wanted):
     switch = str(wanted).lower()
     text = f'profile = "{profile}"\n' + INTERFACES
-    for service in ("dns", "ntp", "cms-update", "licensing", "remote-cms"):
+    for service in ("dns", "ntp", "cms-update", "licensing", "remote-cms", "smtp", "modbus",
+                    "bacnet"):
         text += f"[services.{service}]\nenabled = {switch}\n"
     enforce(lab, text)
-    needed = {"53/udp", "53/tcp", "123/udp", "80/tcp", "443/tcp", "8883/tcp"}
-    lab.probe("gateway", {probe: profile == "standard" or (wanted and port in needed)
-                          for probe, port in OUTSIDE.items()})
+    needed = {"53/udp", "53/tcp", "123/udp", "80/tcp", "443/tcp", "8883/tcp", "25/tcp", "502/tcp",
+              "47808/udp"}
+    expected = {probe: profile == "standard" or (wanted and port in needed)
+                for probe, port in OUTSIDE.items()}
+    # A device's answer to a broadcast is a new flow, to a port that BACnet alone opens.
+    lab.probe("gateway", expected | {"bacnet_all=192.168.10.255": wanted})
+    # From a client's port: from some servers' ports, answers may leave to anywhere.
+    said = verdicts(lab, {f"out on wan {port} sport 40000" for port in OUTSIDE.values()})
+    for probe, port in OUTSIDE.items():
+        verdict = "accept" if expected[probe] else "drop"
+        assert said[f"out on wan {port} sport 40000"] == verdict, probe
 
 
 def test_sources(lab):
