@@ -31,12 +31,11 @@ table inet judge {
 }
 END"""
 
-# Sends to both denied ports from the first moment, as fast as it can without being told to stop.
+# Sends to both denied ports from the first moment until it is killed, as fast as it can.
 HAMMER = """
 import socket, time
-end = time.monotonic() + 25
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-while time.monotonic() < end:
+while True:
     for _ in range(20):
         try:
             udp.sendto(bytes(30), ("192.168.10.1", 53))
