@@ -151,7 +151,8 @@ json::object socket_json(const OwnedSocket& socket) {
       {"interface", listener.interface},
       {"unit", listener.unit},
       {"process", listener.process},
-      {"user", listener.user}};
+      {"user", listener.user},
+      {"service", socket.service != nullptr ? json::value(socket.service->id) : json::value()}};
 }
 
 // True when the ports are those that the packets come from.

@@ -73,6 +73,10 @@ void Manager::load_inventory() {
 
 Result<void> Manager::start() {
   load_inventory();
+  // A process that was killed may have left a staged file; staging and dropping another clears it.
+  for (const std::string& path : {paths_.policy, paths_.last_good})
+    if (files_.modified(path))
+      static_cast<void>(files_.stage(path, ""));
   if (!files_.modified(paths_.policy) && !files_.modified(paths_.last_good)) {
     faults_ = catalogue_faults_;
     enforcement_ = Enforcement::NoPolicy;
@@ -93,7 +97,14 @@ Result<void> Manager::start() {
 }
 
 bool Manager::edited_by_hand() const {
-  return files_.read(paths_.policy).value_or("") != file_text_;
+  const auto text = files_.read(paths_.policy);
+  if (text.value_or("") == file_text_)
+    return false;
+  // Another spelling of the same policy is no edit.
+  if (!text || !in_force_)
+    return true;
+  const Parsed<Policy> parsed = parse_policy(*text, paths_.policy, catalogue_, port_names_);
+  return !parsed.ok() || parsed.value != in_force_->policy;
 }
 
 std::expected<Policy, Refusal> Manager::first_policy(const std::vector<std::string>& interfaces,
@@ -208,36 +219,44 @@ std::expected<Plan, Refusal> Manager::plan(const Change& change) {
   return plan;
 }
 
-// Brings a table into the kernel and reads it back.
+// Brings a table into the kernel and reads it back. Where the kernel does not hold what we wrote
+// last, a small change is not enough: then everything is written.
 Result<void> Manager::load(const NftTable& table) {
-  if (!written_) {
-    if (auto done = kernel_.replace(table); !done)
-      return done;
-    learn_table();
-  } else {
+  if (written_) {
     const auto slot = kernel_.change(written_->first, table, written_->second);
     if (!slot)
       return fail(slot.error());
     written_.emplace(table, *slot);
+    if (kernel_.verify(table))
+      return {};
   }
+  if (auto done = kernel_.replace(table); !done)
+    return done;
+  learn_table();
   return kernel_.verify(table);
 }
 
-std::expected<void, Refusal> Manager::enforce(const Plan& plan) {
-  const std::optional<NftTable> before = written_ ? std::optional(written_->first) : std::nullopt;
-  Result<void> done;
-  if (plan.next.policy.enforcing)
-    done = load(nft_table(plan.next.compiled.rules));
-  else if (done = kernel_.remove(); done)
-    written_.reset();
-  if (done)
-    return {};
-  Refusal refusal = refuse(Refusal::Kind::Failed, {done.error()});
-  const Result<void> back = before ? kernel_.replace(*before) : kernel_.remove();
-  if (!back)
+// Makes the kernel hold again what it held before a change that failed. Where it refuses even that,
+// the next examine() tries again.
+Refusal Manager::roll_back(const std::optional<std::pair<NftTable, Slot>>& before, Error why) {
+  Refusal refusal = refuse(Refusal::Kind::Failed, {std::move(why)});
+  const Result<void> back = before ? kernel_.replace(before->first) : kernel_.remove();
+  if (back) {
+    learn_table();
+  } else {
     refusal.errors.push_back(back.error());
-  learn_table();
-  return std::unexpected(std::move(refusal));
+    written_ = before;
+  }
+  return refusal;
+}
+
+Result<void> Manager::enforce(const Plan& plan) {
+  if (plan.next.policy.enforcing)
+    return load(nft_table(plan.next.compiled.rules));
+  auto removed = kernel_.remove();
+  if (removed)
+    written_.reset();
+  return removed;
 }
 
 void Manager::adopt(const Plan& plan, std::string file_text) {
@@ -268,36 +287,36 @@ std::expected<Plan, Refusal> Manager::apply(const Change& change) {
     return planned;
   }
 
-  std::vector<std::unique_ptr<StagedFile>> staged;
-  const auto stage = [&](const std::string& path, const std::string& content) -> Result<void> {
+  std::unique_ptr<StagedFile> policy_file;
+  std::unique_ptr<StagedFile> last_good;
+  const auto stage = [&](const std::string& path, const std::string& content,
+                         std::unique_ptr<StagedFile>& staged) -> Result<void> {
     auto file = files_.stage(path, content);
     if (!file)
       return fail(file.error());
-    staged.push_back(std::move(*file));
+    staged = std::move(*file);
     return {};
   };
   if (planned->next.policy.enforcing)
-    if (auto done = stage(paths_.last_good,
-                          seal(nft_script(nft_table(planned->next.compiled.rules), Slot::A)));
+    if (auto done =
+            stage(paths_.last_good,
+                  seal(nft_script(nft_table(planned->next.compiled.rules), Slot::A)), last_good);
         !done)
       return refused(Refusal::Kind::Failed, done.error());
   if (!from_file)
-    if (auto done = stage(paths_.policy, text); !done)
+    if (auto done = stage(paths_.policy, text, policy_file); !done)
       return refused(Refusal::Kind::Failed, done.error());
 
-  const std::optional<NftTable> before = written_ ? std::optional(written_->first) : std::nullopt;
+  const auto before = written_;
   if (auto done = enforce(*planned); !done)
-    return std::unexpected(std::move(done.error()));
-  for (const auto& file : staged) {
-    const auto done = file->commit();
-    if (done)
-      continue;
-    Refusal refusal = refuse(Refusal::Kind::Failed, {done.error()});
-    if (const auto back = before ? kernel_.replace(*before) : kernel_.remove(); !back)
-      refusal.errors.push_back(back.error());
-    learn_table();
-    return std::unexpected(std::move(refusal));
-  }
+    return std::unexpected(roll_back(before, done.error()));
+  if (policy_file != nullptr)
+    if (auto done = policy_file->commit(); !done)
+      return std::unexpected(roll_back(before, done.error()));
+  // The policy is in force whatever becomes of its fallback.
+  if (last_good != nullptr)
+    if (const auto done = last_good->commit(); !done)
+      planned->warnings.push_back("the rules were not saved for bad times: " + done.error().text());
   adopt(*planned, std::move(text));
   return planned;
 }

@@ -106,7 +106,8 @@ class Manager {
  private:
   std::expected<Policy, Refusal> next_policy(const Change& change, std::vector<std::string>& notes);
   std::optional<Refusal> conflict(const Change& change);
-  std::expected<void, Refusal> enforce(const Plan& plan);
+  Result<void> enforce(const Plan& plan);
+  Refusal roll_back(const std::optional<std::pair<NftTable, Slot>>& before, Error why);
   Result<void> load(const NftTable& table);
   void adopt(const Plan& plan, std::string file_text);
   Compilation effective(const std::optional<Compilation>& compilation) const;

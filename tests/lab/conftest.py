@@ -60,7 +60,7 @@ class Lab:
     def policy(self, text):
         """Puts a policy in force the way a person does."""
         self.gateway(f"cat > /etc/quaymaster/policy.toml <<'END'\n{text}\nEND\n"
-                     "quaymaster apply")
+                     "systemctl start quaymasterd; quaymaster apply")
 
     def counter(self, name):
         """A counter of the judge's table, which stands around ours."""
@@ -97,6 +97,16 @@ def layer():
                          text=True).stdout.strip()
     return subprocess.run([SOURCE / "lab/build", deb], check=True, stdout=subprocess.PIPE,
                           text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def module_lab(layer):
+    """One gateway for all tests of a file that asks for it."""
+    instance = Lab(layer)
+    try:
+        yield instance
+    finally:
+        instance.down()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The gateway as a whole: installing, booting, rebooting, routing, multicast, accidents."""
 
+import json
 import pathlib
 import subprocess
 import time
@@ -144,7 +145,7 @@ def test_without_policy_and_last_rules_the_fail_safe_ones_come(lab):
 
 def test_a_killed_restore_leaves_the_old_rules_or_the_new(lab):
     lab.up(INTERFACES)
-    lab.gateway("cp /etc/quaymaster/policy.toml /tmp/a; cp /tmp/a /tmp/b;"
+    lab.gateway("systemctl stop quaymasterd; cp /etc/quaymaster/policy.toml /tmp/a; cp /tmp/a /tmp/b;"
                 "printf '[services.mqtt]\\nenabled = true\\n' >> /tmp/b")
     listing = "nft -s list table inet quaymaster | grep -c 'jump in_mqtt'"
     for i in range(40):
@@ -185,3 +186,28 @@ echo 'id = "broken"' > /etc/quaymaster/services/broken.toml
     out = lab.gateway("quaymaster-restore 2>&1")
     assert "/etc/quaymaster/services/broken.toml" in out and "the policy is in force" in out
     lab.probe("lan", {"ntp=192.168.10.1": True, "ssh=192.168.10.1": True})
+
+
+def test_the_first_policy(lab):
+    lab.up()
+    lab.gateway("systemctl enable --now quaymasterd 2> /dev/null")
+    assert lab.gateway("nft list ruleset").strip() == ""
+    out = lab.gateway("quaymaster allow 22/tcp 2>&1", check=False)
+    assert "there is no policy yet; `quaymaster init` makes the first one" in out
+    lab.gateway("quaymaster init")
+    now = json.loads(lab.gateway("quaymaster status --json"))
+    assert (now["profile"], now["interfaces"]) == ("enhanced", {"lan": "eth0", "wan": "eth1"})
+    lab.probe("lan", {"ssh=192.168.10.1": True, "mqtt=192.168.10.1": False})
+    # It stays so over a reboot, and a factory reset opens what was closed.
+    lab.gateway("quaymaster service hide ssh")
+    lab.pull_the_plug()
+    lab.up(keep=True)
+    lab.probe("lan", {"ssh=192.168.10.1": False})
+    lab.gateway("quaymaster init --factory")
+    lab.probe("lan", {"ssh=192.168.10.1": True})
+    # One that ufw has guarded so far becomes standard.
+    lab.gateway("systemctl stop quaymasterd; nft delete table inet quaymaster;"
+                "rm /etc/quaymaster/policy.toml /var/lib/quaymaster/last-good.nft;"
+                "mkdir -p /etc/ufw; echo ENABLED=yes > /etc/ufw/ufw.conf;"
+                "systemctl start quaymasterd; quaymaster init")
+    assert lab.gateway("quaymaster profile").strip() == "standard"
