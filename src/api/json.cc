@@ -273,8 +273,8 @@ json::value to_json(const std::vector<Error>& errors, const Report& report, cons
 
 json::value to_json(const Service& service, const Manager& manager) {
   json::value result = to_json(service);
-  if (manager.in_force())
-    result.as_object()["policy"] = state_json(service, *manager.in_force(), manager.catalogue());
+  if (const auto& in_force = manager.in_force())
+    result.as_object()["policy"] = state_json(service, *in_force, manager.catalogue());
   return result;
 }
 
@@ -314,9 +314,8 @@ json::value status_json(const Manager& manager) {
 
 json::value rules_json(const Manager& manager) {
   json::array rules;
-  if (manager.in_force())
-    for (const NumberedRule& rule :
-         numbered(manager.in_force()->policy, manager.in_force()->compiled))
+  if (const auto& in_force = manager.in_force())
+    for (const NumberedRule& rule : numbered(in_force->policy, in_force->compiled))
       rules.push_back(json::object{{"number", rule.number},
                                    {"id", rule.id},
                                    {"direction", to_text(rule.direction)},
@@ -331,9 +330,10 @@ json::value rules_json(const Manager& manager) {
 }
 
 json::value policy_json(const Manager& manager) {
-  return json::object{
-      {"revision", manager.revision()},
-      {"text", manager.in_force() ? to_text(manager.in_force()->policy) : std::string()}};
+  std::string text;
+  if (const auto& in_force = manager.in_force())
+    text = to_text(in_force->policy);
+  return json::object{{"revision", manager.revision()}, {"text", text}};
 }
 
 json::value ports_json(const PortTable& table) {

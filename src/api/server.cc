@@ -123,13 +123,13 @@ Result<std::unique_ptr<Server>> Server::listen(asio::io_context& context, const 
   } catch (const boost::system::system_error& too_long) {
     return fail(Error{path, too_long.code().message()});
   }
-  state->acceptor.open(endpoint.protocol(), error);
+  static_cast<void>(state->acceptor.open(endpoint.protocol(), error));
   if (!error)
-    state->acceptor.bind(endpoint, error);
+    static_cast<void>(state->acceptor.bind(endpoint, error));
   if (!error && chmod(path.c_str(), 0666) != 0)
     error.assign(errno, boost::system::generic_category());
   if (!error)
-    state->acceptor.listen(asio::socket_base::max_listen_connections, error);
+    static_cast<void>(state->acceptor.listen(asio::socket_base::max_listen_connections, error));
   if (error)
     return fail(Error{path, error.message()});
   state->path = path;
@@ -141,7 +141,7 @@ Server::Server(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Server::~Server() {
   boost::system::error_code error;
-  state_->acceptor.close(error);
+  static_cast<void>(state_->acceptor.close(error));
   unlink(state_->path.c_str());
 }
 

@@ -40,6 +40,7 @@ Enforcement enforcement_of(Restored restored) {
 
 std::vector<std::string> lines(const Effects& effects) {
   std::vector<std::string> result;
+  result.reserve(effects.opens.size() + effects.closes.size());
   for (const Effect& effect : effects.opens)
     result.push_back("opens " + to_text(effect));
   for (const Effect& effect : effects.closes)

@@ -56,6 +56,7 @@ std::optional<Compilation> read_candidate(Files& files, Clock& clock, const Rest
 
 std::vector<Error> failed_tests(const Report& report, const std::string& policy_file) {
   std::vector<Error> errors;
+  errors.reserve(report.failed.size());
   for (const FailedTest& failed : report.failed)
     errors.push_back(
         {policy_file, fmt::format("test {} fails: `{}` should {}, but {} decides {}", failed.number,
