@@ -31,7 +31,8 @@ ChangeCost summary(const std::string& name, std::vector<double> times) {
   return {name, times[times.size() / 2], times.front(), times.back()};
 }
 
-void must(const Result<void>& done) {
+template <typename Value>
+void must(const Result<Value>& done) {
   if (!done)
     throw std::runtime_error(done.error().text());
 }

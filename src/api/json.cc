@@ -287,6 +287,7 @@ json::value to_json(const Plan& plan, bool applied) {
                       {"opens", effects_json(plan.effects.opens)},
                       {"closes", effects_json(plan.effects.closes)},
                       {"stops", texts(plan.effects.stops)},
+                      {"effects_known", plan.effects_known},
                       {"disrupts", "rules"},
                       {"notes", texts(plan.notes)},
                       {"warnings", texts(plan.warnings)},

@@ -119,6 +119,10 @@ ApiResponse change(const Gateway& gateway, const ApiRequest& request) {
 
 }  // namespace
 
+ApiResponse refusal(int status, const Error& error) {
+  return reply(status, errors_json({error}, {}));
+}
+
 ApiResponse answer(const Gateway& gateway, const ApiRequest& request) {
   const std::string& path = request.target;
   if (request.role == Role::None)

@@ -14,6 +14,9 @@ struct Gateway {
   Units& units;
 };
 
+// Says that a request was not carried out, and why.
+ApiResponse refusal(int status, const Error& error);
+
 // Answers every request, wrong ones too. Needs Viewer for GET; a change needs Admin, or Operator
 // when it does nothing but switch a service.
 ApiResponse answer(const Gateway& gateway, const ApiRequest& request);

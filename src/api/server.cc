@@ -1,7 +1,11 @@
 #include "api/server.h"
 
 #include <chrono>
+#include <exception>
+#include <iostream>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -29,10 +33,10 @@ using Stream = beast::basic_stream<Local>;
 
 constexpr std::chrono::seconds kSilence{30};
 constexpr std::uint64_t kLargestBody = 1 << 20;
-constexpr int kMostConnections = 64;
+constexpr int kMostConnections = 64;  // of all users but root
+constexpr int kMostOfOneUser = 16;
 
-Role role_of(int fd) {
-  const std::optional<Peer> peer = peer_of(fd);
+Role role_of(const std::optional<Peer>& peer) {
   if (!peer)
     return Role::None;
   if (peer->uid == 0 || peer->in_group("quaymaster-admin"))
@@ -51,7 +55,7 @@ struct Server::State {
   Local::acceptor acceptor;
   Server::Answer answer;
   std::string path;
-  int connections = 0;
+  std::map<uid_t, int> seats;  // connections of each user
 };
 
 namespace {
@@ -67,9 +71,43 @@ http::response<http::string_body> respond(const http::request<http::string_body>
   return response;
 }
 
+// A user's place among the connections, as long as it lives. Root always has one.
+class Seat {
+ public:
+  static std::optional<Seat> take(std::map<uid_t, int>& seats, uid_t user) {
+    int all = 0;
+    for (const auto& [other, count] : seats)
+      all += other == 0 ? 0 : count;
+    if (user != 0 && (all >= kMostConnections || seats[user] >= kMostOfOneUser))
+      return std::nullopt;
+    return Seat(seats, user);
+  }
+  Seat(Seat&& other) noexcept : seats_(std::exchange(other.seats_, nullptr)), user_(other.user_) {}
+  Seat& operator=(Seat&&) = delete;
+  ~Seat() {
+    if (seats_ != nullptr && --(*seats_)[user_] == 0)
+      seats_->erase(user_);
+  }
+
+ private:
+  Seat(std::map<uid_t, int>& seats, uid_t user) : seats_(&seats), user_(user) { ++seats[user]; }
+  std::map<uid_t, int>* seats_;
+  uid_t user_;
+};
+
+// An answer even where something unforeseen happened.
+ApiResponse safe_answer(const Server::Answer& answer, const ApiRequest& request) try {
+  return answer(request);
+} catch (const std::exception& error) {
+  std::cerr << "quaymasterd: " << request.method << ' ' << request.target << ": " << error.what()
+            << '\n';
+  return {500,
+          R"({"errors":[{"place":"","reason":"the daemon failed; see its log"}],"changed":[]})"};
+}
+
 template <typename State>
-asio::awaitable<void> serve(std::shared_ptr<State> state, Stream stream) {
-  const Role role = role_of(stream.socket().native_handle());
+asio::awaitable<void> serve(std::shared_ptr<State> state, Stream stream, Role role,
+                            [[maybe_unused]] Seat seat) {
   beast::flat_buffer buffer;
   boost::system::error_code error;
   const auto done = [&error] { return asio::redirect_error(asio::use_awaitable, error); };
@@ -78,20 +116,23 @@ asio::awaitable<void> serve(std::shared_ptr<State> state, Stream stream) {
     parser.body_limit(kLargestBody);
     stream.expires_after(kSilence);
     co_await http::async_read(stream, buffer, parser, done());
-    if (error)
+    const bool too_large = error == http::error::body_limit;
+    if (error && !too_large)
       break;
     const auto request = parser.release();
-    const ApiResponse answer = state->answer({.method = std::string(request.method_string()),
-                                              .target = std::string(request.target()),
-                                              .body = request.body(),
-                                              .role = role});
+    const ApiResponse answer =
+        too_large ? ApiResponse{413, R"({"errors":[{"place":"","reason":"the body is too large"}],)"
+                                     R"("changed":[]})"}
+                  : safe_answer(state->answer, {.method = std::string(request.method_string()),
+                                                .target = std::string(request.target()),
+                                                .body = request.body(),
+                                                .role = role});
     auto response = respond(request, answer);
-    more = response.keep_alive();
+    more = response.keep_alive() && !too_large;
     stream.expires_after(kSilence);
     co_await http::async_write(stream, response, done());
     more = more && !error;
   }
-  --state->connections;
 }
 
 template <typename State>
@@ -102,10 +143,12 @@ asio::awaitable<void> accept(std::shared_ptr<State> state) {
     co_await state->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (error == asio::error::operation_aborted)
       co_return;
-    if (error || state->connections >= kMostConnections)
+    const std::optional<Peer> peer = error ? std::nullopt : peer_of(socket.native_handle());
+    auto seat = peer ? Seat::take(state->seats, peer->uid) : std::nullopt;
+    if (!seat)
       continue;  // the socket closes; the other end may come again
-    ++state->connections;
-    asio::co_spawn(state->acceptor.get_executor(), serve(state, Stream(std::move(socket))),
+    asio::co_spawn(state->acceptor.get_executor(),
+                   serve(state, Stream(std::move(socket)), role_of(peer), std::move(*seat)),
                    asio::detached);
   }
 }
@@ -116,13 +159,18 @@ Result<std::unique_ptr<Server>> Server::listen(asio::io_context& context, const 
                                                Answer answer) {
   auto state = std::make_shared<State>(context, std::move(answer));
   boost::system::error_code error;
-  unlink(path.c_str());
   Local::endpoint endpoint;
   try {
     endpoint = Local::endpoint(path);
   } catch (const boost::system::system_error& too_long) {
     return fail(Error{path, too_long.code().message()});
   }
+  Local::socket other(context);
+  static_cast<void>(other.connect(endpoint, error));
+  if (!error)
+    return fail(Error{path, "another daemon answers here"});
+  unlink(path.c_str());
+  error.clear();
   static_cast<void>(state->acceptor.open(endpoint.protocol(), error));
   if (!error)
     static_cast<void>(state->acceptor.bind(endpoint, error));

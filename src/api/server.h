@@ -16,7 +16,8 @@ namespace quay {
 
 // Takes connections on a socket file and answers every request by one call of `answer`, on the
 // thread that runs the io_context. The role is what the other end's user and groups give it. At
-// most 64 connections at once, bodies up to 1 MiB, a silent connection is closed after 30 seconds.
+// most 64 connections at once, 16 of one user, root's apart; bodies up to 1 MiB; a silent
+// connection is closed after 30 seconds.
 class Server {
  public:
   using Answer = std::function<ApiResponse(const ApiRequest&)>;

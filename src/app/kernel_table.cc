@@ -13,20 +13,21 @@ Result<NftListing> KernelTable::read() {
   return parse_nft_listing(*text);
 }
 
-Result<void> KernelTable::replace_from(const NftListing& before, bool present,
+Result<Slot> KernelTable::replace_from(const NftListing& before, bool present,
                                        const NftTable& table) {
   const Slot slot = present && before.slot == Slot::A ? Slot::B : Slot::A;
-  if (!before.unknown.empty())
-    return firewall_.run(nft_clear() + nft_script(table, slot));
-  if (auto done = firewall_.run(nft_script(table, slot, before.table)); !done)
-    return done;
+  const std::string script = before.unknown.empty() ? nft_script(table, slot, before.table)
+                                                    : nft_clear() + nft_script(table, slot);
+  if (auto done = firewall_.run(script); !done)
+    return fail(done.error());
   // The new rules are in force whatever becomes of the clearing away; verify() tells of leftovers.
-  if (const std::string cleanup = nft_cleanup(table, before, slot); !cleanup.empty())
-    static_cast<void>(firewall_.run(cleanup));
-  return {};
+  if (before.unknown.empty())
+    if (const std::string cleanup = nft_cleanup(table, before, slot); !cleanup.empty())
+      static_cast<void>(firewall_.run(cleanup));
+  return slot;
 }
 
-Result<void> KernelTable::replace(const NftTable& table) {
+Result<Slot> KernelTable::replace(const NftTable& table) {
   const auto before = read();
   if (!before)
     return fail(before.error());
@@ -44,9 +45,7 @@ Result<Slot> KernelTable::change(const NftTable& from, const NftTable& to, Slot 
   NftListing before;
   before.table = from;
   before.slot = slot;
-  if (auto done = replace_from(before, true, to); !done)
-    return fail(done.error());
-  return slot == Slot::A ? Slot::B : Slot::A;
+  return replace_from(before, true, to);
 }
 
 Result<void> KernelTable::remove() {

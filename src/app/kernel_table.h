@@ -17,8 +17,9 @@ class KernelTable {
   // What the kernel holds now. An empty table when it holds none.
   Result<NftListing> read();
 
-  // Makes the kernel hold exactly `table`, whatever it holds now.
-  Result<void> replace(const NftTable& table);
+  // Makes the kernel hold exactly `table`, whatever it holds now. Returns the slot in use
+  // afterwards.
+  Result<Slot> replace(const NftTable& table);
 
   // Brings the kernel from `from`, which it must hold in `slot`, to `to`: by the smallest
   // transaction where that is safe, else by a replacement into the other slot. Returns the slot
@@ -32,7 +33,7 @@ class KernelTable {
   Result<void> verify(const NftTable& table);
 
  private:
-  Result<void> replace_from(const NftListing& before, bool present, const NftTable& table);
+  Result<Slot> replace_from(const NftListing& before, bool present, const NftTable& table);
 
   Firewall& firewall_;
 };

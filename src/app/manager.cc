@@ -13,6 +13,8 @@ namespace quay {
 namespace {
 
 constexpr std::size_t kRememberedRevisions = 16;
+// Comparing costs the square of the rules; beyond this it would keep the daemon from its work.
+constexpr std::size_t kComparedRules = 1000;
 
 Refusal refuse(Refusal::Kind kind, std::vector<Error> errors) {
   return {.kind = kind, .errors = std::move(errors), .changed = {}};
@@ -48,22 +50,34 @@ std::vector<std::string> lines(const Effects& effects) {
   return result;
 }
 
+// A policy as the kernel sees it: not enforced, it lets everything pass.
+Compilation as_enforced(const Compilation& compilation) {
+  if (compilation.policy.enforcing)
+    return compilation;
+  Compilation open{compilation.policy, {}};
+  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
+    open.compiled.rules.push_back({.direction = direction,
+                                   .verdict = Verdict::Accept,
+                                   .origin = {.kind = Origin::Kind::Profile, .name = "none"},
+                                   .reason = "nothing is enforced"});
+  return open;
+}
+
+// The table that a policy wants; nullopt: none.
+std::optional<NftTable> table_of(const Compilation& compilation) {
+  if (!compilation.policy.enforcing)
+    return std::nullopt;
+  return nft_table(compilation.compiled.rules);
+}
+
 }  // namespace
 
 Manager::Manager(Firewall& firewall, Files& files, Clock& clock, RestorePaths paths)
     : firewall_(firewall),
-      kernel_(firewall),
+      held_(firewall),
       files_(files),
       clock_(clock),
       paths_(std::move(paths)) {}
-
-// What the kernel holds is what later changes start from.
-void Manager::learn_table() {
-  const auto held = kernel_.read();
-  written_.reset();
-  if (held && held->sound())
-    written_.emplace(held->table, held->slot);
-}
 
 void Manager::load_inventory() {
   port_names_ = load_port_names(files_);
@@ -91,21 +105,17 @@ Result<void> Manager::start() {
   enforcement_ = enforcement_of(report->restored);
   in_force_ = std::move(report->policy);
   file_text_ = files_.read(paths_.policy).value_or("");
-  if (in_force_)
+  if (in_force_) {
     revision_ = checksum(to_text(in_force_->policy));
-  learn_table();
+    held_.assume(table_of(*in_force_));
+    return {};
+  }
+  // Rules that no policy of ours stands for now: what is there is what should be.
+  auto held = held_.read();
+  if (!held)
+    return fail(held.error());
+  held_.assume(std::move(held->table));
   return {};
-}
-
-bool Manager::edited_by_hand() const {
-  const auto text = files_.read(paths_.policy);
-  if (text.value_or("") == file_text_)
-    return false;
-  // Another spelling of the same policy is no edit.
-  if (!text || !in_force_)
-    return true;
-  const Parsed<Policy> parsed = parse_policy(*text, paths_.policy, catalogue_, port_names_);
-  return !parsed.ok() || parsed.value != in_force_->policy;
 }
 
 std::expected<Policy, Refusal> Manager::first_policy(const std::vector<std::string>& interfaces,
@@ -121,57 +131,74 @@ std::expected<Policy, Refusal> Manager::first_policy(const std::vector<std::stri
   return std::move(*policy);
 }
 
-// A policy as the kernel sees it: not enforced, it lets everything pass.
-Compilation Manager::effective(const std::optional<Compilation>& compilation) const {
-  if (compilation && compilation->policy.enforcing)
-    return *compilation;
-  Compilation open{compilation ? compilation->policy : Policy{}, {}};
-  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
-    open.compiled.rules.push_back({.direction = direction,
-                                   .verdict = Verdict::Accept,
-                                   .origin = {.kind = Origin::Kind::Profile, .name = "none"},
-                                   .reason = "nothing is enforced"});
-  return open;
+bool Manager::edited_by_hand() const {
+  const auto text = files_.read(paths_.policy);
+  if (text.value_or("") == file_text_)
+    return false;
+  // Another spelling of the same policy is no edit.
+  if (!text || !in_force_)
+    return true;
+  const Parsed<Policy> parsed = parse_policy(*text, paths_.policy, catalogue_, port_names_);
+  return !parsed.ok() || parsed.value != in_force_->policy;
+}
+
+// What the kernel enforces, rule by rule; nullopt when that is not known.
+std::optional<Compilation> Manager::effective() const {
+  if (in_force_)
+    return as_enforced(*in_force_);
+  if (enforcement_ != Enforcement::NoPolicy)
+    return std::nullopt;
+  return as_enforced(Compilation{{.enforcing = false}, {}});
+}
+
+// What changed since a revision, as far as it is remembered.
+std::vector<std::string> Manager::changes_since(const std::string& base) const {
+  const auto now = effective();
+  const auto then =
+      std::find_if(past_.begin(), past_.end(), [&](const auto& one) { return one.first == base; });
+  if (!now || then == past_.end())
+    return {};
+  Compilation before{parse_policy(then->second, "policy", catalogue_, port_names_).value, {}};
+  before.compiled = compile(before.policy, catalogue_, clock_.now());
+  return lines(effects(as_enforced(before), *now, catalogue_, clock_.now()));
 }
 
 // Somebody changed the policy in between: another client, or a hand with an editor.
-std::optional<Refusal> Manager::conflict(const Change& change) {
-  Refusal refusal;
-  refusal.kind = Refusal::Kind::Conflict;
+std::optional<Refusal> Manager::conflict(const Change& change) const {
   if (!change.base.empty() && change.base != revision_) {
-    refusal.errors.push_back(
-        {"", fmt::format("the policy changed in between: it was revision {} and is {}", change.base,
-                         revision_.empty() ? "none" : revision_)});
-    for (const auto& [revision, text] : past_) {
-      if (revision != change.base)
-        continue;
-      Parsed<Policy> then = parse_policy(text, "policy", catalogue_, port_names_);
-      Compilation before{std::move(then.value), {}};
-      before.compiled = compile(before.policy, catalogue_, clock_.now());
-      refusal.changed = lines(effects(effective(before), effective(in_force_), catalogue_));
-    }
+    Refusal refusal =
+        refuse(Refusal::Kind::Conflict,
+               {{"", fmt::format("the policy changed in between: it was revision {} and is {}",
+                                 change.base, revision_.empty() ? "none" : revision_)}});
+    refusal.changed = changes_since(change.base);
     return refusal;
   }
-  if (change.edit && edited_by_hand()) {
-    refusal.errors.push_back(
-        {paths_.policy,
-         "was edited and is not in force yet; `quaymaster plan` shows what the edit does, "
-         "`quaymaster apply` brings it into force"});
-    return refusal;
-  }
-  return std::nullopt;
+  if (!change.edit || !edited_by_hand())
+    return std::nullopt;
+  // Where there is no file any more, a whole policy may take its place.
+  if (std::holds_alternative<ReplaceEdit>(*change.edit) && !files_.modified(paths_.policy))
+    return std::nullopt;
+  return refuse(Refusal::Kind::Conflict,
+                {{paths_.policy,
+                  "was edited and is not in force yet; `quaymaster plan` shows what the edit does, "
+                  "`quaymaster apply` brings it into force"}});
 }
 
-std::expected<Policy, Refusal> Manager::next_policy(const Change& change,
-                                                    std::vector<std::string>& notes) {
-  if (!change.edit) {
-    Parsed<Policy> parsed = load_policy(files_, paths_.policy, catalogue_);
-    if (!parsed.ok())
-      return std::unexpected(refuse(Refusal::Kind::Invalid, std::move(parsed.errors)));
-    return std::move(parsed.value);
-  }
-  const bool replaces = std::holds_alternative<ReplaceEdit>(*change.edit);
-  if (!in_force_ && !replaces) {
+// The policy that the file holds now.
+std::expected<Policy, Refusal> Manager::policy_of_file(Plan& plan) {
+  auto text = files_.read(paths_.policy);
+  if (!text)
+    return refused(Refusal::Kind::Invalid, text.error());
+  plan.text = std::move(*text);
+  Parsed<Policy> parsed = parse_policy(plan.text, paths_.policy, catalogue_, port_names_);
+  if (!parsed.ok())
+    return std::unexpected(refuse(Refusal::Kind::Invalid, std::move(parsed.errors)));
+  return std::move(parsed.value);
+}
+
+// The policy that an edit makes of the one in force.
+std::expected<Policy, Refusal> Manager::edited_policy(const Edit& change, Plan& plan) {
+  if (!in_force_ && !std::holds_alternative<ReplaceEdit>(change)) {
     if (enforcement_ == Enforcement::NoPolicy)
       return refused(Refusal::Kind::Invalid,
                      {"", "there is no policy yet; `quaymaster init` makes the first one"});
@@ -179,14 +206,14 @@ std::expected<Policy, Refusal> Manager::next_policy(const Change& change,
         Refusal::Kind::Invalid,
         {paths_.policy, "the policy file is refused; mend it and say `quaymaster apply`"});
   }
-  const Compilation none;
-  const Compilation& now = in_force_ ? *in_force_ : none;
-  auto edited = edit(now.policy, *change.edit, catalogue_, now.compiled);
+  const Compilation now = in_force_.value_or(Compilation{});
+  auto edited = edit(now.policy, change, catalogue_, now.compiled);
   if (!edited)
     return refused(Refusal::Kind::Invalid, edited.error());
-  notes = std::move(edited->notes);
+  plan.notes = std::move(edited->notes);
+  plan.text = to_text(edited->policy);
   // What the file could not say must not come into force.
-  Parsed<Policy> parsed = parse_policy(to_text(edited->policy), "policy", catalogue_, port_names_);
+  Parsed<Policy> parsed = parse_policy(plan.text, "policy", catalogue_, port_names_);
   for (Error& error : parsed.errors)
     error.place.clear();
   if (!parsed.ok())
@@ -201,161 +228,122 @@ std::expected<Plan, Refusal> Manager::plan(const Change& change) {
     load_inventory();
   Plan plan;
   plan.base = revision_;
-  auto policy = next_policy(change, plan.notes);
+  auto policy = change.edit ? edited_policy(*change.edit, plan) : policy_of_file(plan);
   if (!policy)
     return std::unexpected(std::move(policy.error()));
+  const TimePoint now = now_at_least(files_, clock_, paths_);
   plan.next.policy = std::move(*policy);
-  plan.next.compiled = compile(plan.next.policy, catalogue_, clock_.now());
+  plan.next.compiled = compile(plan.next.policy, catalogue_, now);
   plan.revision = checksum(to_text(plan.next.policy));
   plan.changes = !in_force_ || plan.next.policy != in_force_->policy ||
-                 (plan.next.policy.enforcing &&
-                  (!written_ || nft_table(plan.next.compiled.rules) != written_->first));
+                 table_of(plan.next) != held_.wanted() || !drift_.empty();
   const Report report = check(plan.next.policy, catalogue_, plan.next.compiled);
   plan.warnings = report.warnings;
   if (!report.failed.empty())
     return std::unexpected(
         refuse(Refusal::Kind::Invalid, failed_tests(report, change.edit ? "" : paths_.policy)));
-  if (plan.changes)
-    plan.effects = effects(effective(in_force_), effective(plan.next), catalogue_);
+  const std::optional<Compilation> before = effective();
+  plan.effects_known = before && before->compiled.rules.size() <= kComparedRules &&
+                       plan.next.compiled.rules.size() <= kComparedRules;
+  if (plan.changes && before && plan.effects_known)
+    plan.effects = effects(*before, as_enforced(plan.next), catalogue_, now);
   return plan;
 }
 
-// Brings a table into the kernel and reads it back. Where the kernel does not hold what we wrote
-// last, a small change is not enough: then everything is written.
-Result<void> Manager::load(const NftTable& table) {
-  if (written_) {
-    const auto slot = kernel_.change(written_->first, table, written_->second);
-    if (!slot)
-      return fail(slot.error());
-    written_.emplace(table, *slot);
-    if (kernel_.verify(table))
-      return {};
-  }
-  if (auto done = kernel_.replace(table); !done)
-    return done;
-  learn_table();
-  return kernel_.verify(table);
-}
-
-// Makes the kernel hold again what it held before a change that failed. Where it refuses even that,
-// the next examine() tries again.
-Refusal Manager::roll_back(const std::optional<std::pair<NftTable, Slot>>& before, Error why) {
-  Refusal refusal = refuse(Refusal::Kind::Failed, {std::move(why)});
-  const Result<void> back = before ? kernel_.replace(before->first) : kernel_.remove();
-  if (back) {
-    learn_table();
-  } else {
-    refusal.errors.push_back(back.error());
-    written_ = before;
-  }
-  return refusal;
-}
-
-Result<void> Manager::enforce(const Plan& plan) {
-  if (plan.next.policy.enforcing)
-    return load(nft_table(plan.next.compiled.rules));
-  auto removed = kernel_.remove();
-  if (removed)
-    written_.reset();
-  return removed;
-}
-
-void Manager::adopt(const Plan& plan, std::string file_text) {
-  if (!revision_.empty() && in_force_) {
+void Manager::adopt(const Plan& plan) {
+  if (in_force_) {
     past_.emplace_back(revision_, to_text(in_force_->policy));
     if (past_.size() > kRememberedRevisions)
       past_.pop_front();
   }
   in_force_ = plan.next;
   revision_ = plan.revision;
-  file_text_ = std::move(file_text);
+  file_text_ = plan.text;
   warnings_ = plan.warnings;
   faults_ = catalogue_faults_;
   drift_.clear();
   enforcement_ = plan.next.policy.enforcing ? Enforcement::On : Enforcement::Off;
 }
 
+// Brings the plan's table into the kernel, then the staged policy file into its place.
+std::expected<void, Refusal> Manager::carry_out(const std::optional<NftTable>& table,
+                                                StagedFile* policy_file) {
+  const std::optional<NftTable> before = held_.wanted();
+  if (auto done = held_.hold(table); !done)
+    return std::unexpected(refuse(Refusal::Kind::Failed, std::move(done.error())));
+  if (policy_file == nullptr)
+    return {};
+  const auto done = policy_file->commit();
+  if (done)
+    return {};
+  Refusal refusal = refuse(Refusal::Kind::Failed, {done.error()});
+  if (const auto back = held_.hold(before); !back)
+    refusal.errors.insert(refusal.errors.end(), back.error().begin(), back.error().end());
+  return std::unexpected(std::move(refusal));
+}
+
 std::expected<Plan, Refusal> Manager::apply(const Change& change) {
   auto planned = plan(change);
   if (!planned)
     return planned;
-  const bool from_file = !change.edit.has_value();
-  std::string text =
-      from_file ? files_.read(paths_.policy).value_or("") : to_text(planned->next.policy);
   if (!planned->changes) {
-    if (from_file)
-      file_text_ = std::move(text);
+    if (!change.edit)
+      file_text_ = planned->text;
     return planned;
   }
-
-  std::unique_ptr<StagedFile> policy_file;
+  const std::optional<NftTable> table = table_of(planned->next);
   std::unique_ptr<StagedFile> last_good;
-  const auto stage = [&](const std::string& path, const std::string& content,
-                         std::unique_ptr<StagedFile>& staged) -> Result<void> {
-    auto file = files_.stage(path, content);
-    if (!file)
-      return fail(file.error());
-    staged = std::move(*file);
-    return {};
-  };
-  if (planned->next.policy.enforcing)
-    if (auto done =
-            stage(paths_.last_good,
-                  seal(nft_script(nft_table(planned->next.compiled.rules), Slot::A)), last_good);
-        !done)
-      return refused(Refusal::Kind::Failed, done.error());
-  if (!from_file)
-    if (auto done = stage(paths_.policy, text, policy_file); !done)
-      return refused(Refusal::Kind::Failed, done.error());
-
-  const auto before = written_;
-  if (auto done = enforce(*planned); !done)
-    return std::unexpected(roll_back(before, done.error()));
-  if (policy_file != nullptr)
-    if (auto done = policy_file->commit(); !done)
-      return std::unexpected(roll_back(before, done.error()));
+  std::unique_ptr<StagedFile> policy_file;
+  if (table) {
+    auto staged = files_.stage(paths_.last_good, seal(nft_script(*table, Slot::A)));
+    if (!staged)
+      return refused(Refusal::Kind::Failed, staged.error());
+    last_good = std::move(*staged);
+  }
+  if (change.edit) {
+    auto staged = files_.stage(paths_.policy, planned->text);
+    if (!staged)
+      return refused(Refusal::Kind::Failed, staged.error());
+    policy_file = std::move(*staged);
+  }
+  if (auto done = carry_out(table, policy_file.get()); !done)
+    return std::unexpected(std::move(done.error()));
   // The policy is in force whatever becomes of its fallback.
   if (last_good != nullptr)
     if (const auto done = last_good->commit(); !done)
       planned->warnings.push_back("the rules were not saved for bad times: " + done.error().text());
-  adopt(*planned, std::move(text));
+  adopt(*planned);
   return planned;
 }
 
 // quaymaster-restore may have brought an edited policy file, or an edited catalogue, into the
 // kernel.
 bool Manager::adopt_edit(const NftListing& held) {
-  if (!held.sound())
-    return false;
   const auto planned = plan({});
-  if (!planned || !planned->next.policy.enforcing ||
-      nft_table(planned->next.compiled.rules) != held.table)
+  if (!planned || !held.unknown.empty())
     return false;
-  adopt(*planned, files_.read(paths_.policy).value_or(""));
-  written_.emplace(held.table, held.slot);
+  std::optional<NftTable> table = table_of(planned->next);
+  if (table.value_or(NftTable{}) != held.table)
+    return false;
+  held_.assume(std::move(table));
+  adopt(*planned);
   return true;
 }
 
 Result<std::vector<std::string>> Manager::examine() {
-  drift_.clear();
-  if (enforcement_ == Enforcement::NoPolicy || enforcement_ == Enforcement::Off || !written_)
-    return drift_;
-  const auto held = kernel_.read();
+  const auto held = held_.read();
   if (!held)
     return fail(held.error());
-  drift_ = differences(written_->first, held->table);
+  drift_ = differences(held_.wanted().value_or(NftTable{}), held->table);
   for (const std::string& line : held->unknown)
     drift_.push_back("+ " + line);
   if (drift_.empty() || adopt_edit(*held))
     return std::exchange(drift_, {});
-  if (in_force_ && in_force_->policy.drift == Drift::Report)
+  // Where nothing of ours should be, there is nothing to put back.
+  if (!held_.wanted() || (in_force_ && in_force_->policy.drift == Drift::Report))
     return drift_;
-  const NftTable table = written_->first;
-  if (auto done = kernel_.replace(table); !done)
+  if (auto done = held_.put_back(); !done)
     return fail(done.error());
-  learn_table();
-  if (auto same = kernel_.verify(table); !same)
-    return fail(same.error());
   return std::exchange(drift_, {});
 }
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "app/kernel_table.h"
+#include "app/held_table.h"
 #include "app/restore.h"
 #include "base/result.h"
 #include "host/host.h"
@@ -32,7 +32,10 @@ struct Plan {
   Compilation next;
   std::string base;      // the revision in force that it starts from; empty without one
   std::string revision;  // of `next`
+  std::string text;      // that the policy file then holds
   Effects effects;
+  bool effects_known = true;  // false: what is in force now is not known rule by rule, or there
+                              // are too many rules
   std::vector<std::string> notes;     // about the edit
   std::vector<std::string> warnings;  // about the policy that comes out
   bool changes = false;               // the policy differs from the one in force
@@ -104,19 +107,19 @@ class Manager {
   Result<std::vector<std::string>> examine();
 
  private:
-  std::expected<Policy, Refusal> next_policy(const Change& change, std::vector<std::string>& notes);
-  std::optional<Refusal> conflict(const Change& change);
-  Result<void> enforce(const Plan& plan);
-  Refusal roll_back(const std::optional<std::pair<NftTable, Slot>>& before, Error why);
-  Result<void> load(const NftTable& table);
-  void adopt(const Plan& plan, std::string file_text);
-  Compilation effective(const std::optional<Compilation>& compilation) const;
-  bool adopt_edit(const NftListing& held);
-  void learn_table();
   void load_inventory();
+  std::optional<Compilation> effective() const;
+  std::vector<std::string> changes_since(const std::string& base) const;
+  std::optional<Refusal> conflict(const Change& change) const;
+  std::expected<Policy, Refusal> policy_of_file(Plan& plan);
+  std::expected<Policy, Refusal> edited_policy(const Edit& change, Plan& plan);
+  std::expected<void, Refusal> carry_out(const std::optional<NftTable>& table,
+                                         StagedFile* policy_file);
+  void adopt(const Plan& plan);
+  bool adopt_edit(const NftListing& held);
 
   Firewall& firewall_;
-  KernelTable kernel_;
+  HeldTable held_;
   Files& files_;
   Clock& clock_;
   RestorePaths paths_;

@@ -26,12 +26,6 @@ bool load_last_good(Firewall& firewall, Files& files, const RestorePaths& paths)
   return held && held->sound();
 }
 
-// The later of the clock and the last load: a gateway without a battery boots in the past, and an
-// opening that has ended must not open again.
-TimePoint now_at_least(Files& files, Clock& clock, const RestorePaths& paths) {
-  return std::max(clock.now(), files.modified(paths.last_good).value_or(TimePoint{}));
-}
-
 // The policy file's policy, when it is right in every way; else `errors` says why not.
 std::optional<Compilation> read_candidate(Files& files, Clock& clock, const RestorePaths& paths,
                                           const Catalogue& catalogue, std::vector<Error>& errors) {
@@ -53,6 +47,10 @@ std::optional<Compilation> read_candidate(Files& files, Clock& clock, const Rest
 }
 
 }  // namespace
+
+TimePoint now_at_least(Files& files, Clock& clock, const RestorePaths& paths) {
+  return std::max(clock.now(), files.modified(paths.last_good).value_or(TimePoint{}));
+}
 
 std::vector<Error> failed_tests(const Report& report, const std::string& policy_file) {
   std::vector<Error> errors;

@@ -18,6 +18,7 @@ struct RestorePaths {
   std::string policy = "/etc/quaymaster/policy.toml";
   std::string last_good = "/var/lib/quaymaster/last-good.nft";  // the rules that last loaded
   CatalogueFolders catalogue = kInstalledCatalogue;
+  std::string lock = "/var/lib/quaymaster/lock";  // held by whoever changes the rules
 };
 
 // What is in the kernel now.
@@ -35,6 +36,10 @@ struct RestoreReport {
   std::vector<Error> errors;          // what was wrong with the catalogue or the policy
   std::vector<std::string> notes;     // warnings about the policy that is in force
 };
+
+// The later of the clock and the last load: a gateway without a battery boots in the past, and an
+// opening that has ended must not open again.
+TimePoint now_at_least(Files& files, Clock& clock, const RestorePaths& paths);
 
 // The policy's own tests that do not hold, an error each.
 std::vector<Error> failed_tests(const Report& report, const std::string& policy_file);

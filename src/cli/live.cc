@@ -168,8 +168,11 @@ void print_plan(const LiveContext& context, const json::value& plan) {
   for (const std::string& sentence : texts(plan, "stops"))
     out << "  stops " << sentence << '\n';
   print_effects(context, plan, "Opens", "opens", Colour::Green);
-  if (flag(plan, "changes") && list(plan, "closes").empty() && list(plan, "opens").empty())
-    out << "Note    no packet fares otherwise than before\n";
+  if (!flag(plan, "effects_known"))
+    out << "Note    what opens and closes is not known: what is in force stands for no policy, or "
+           "there are too many rules\n";
+  else if (flag(plan, "changes") && list(plan, "closes").empty() && list(plan, "opens").empty())
+    out << "Note    nothing opens or closes by this\n";
   for (const std::string& note : texts(plan, "notes"))
     out << "Note    " << note << '\n';
   for (const std::string& warning : texts(plan, "warnings"))
@@ -415,10 +418,15 @@ int delete_number(const LiveContext& context, std::size_t number, bool yes) {
   }
   const json::value& rule = rules[number - 1];
   const bool own = text(rule.at("origin"), "kind") == "rule";
+  std::string back = text(rule, "syntax");
+  if (const std::string comment = text(rule, "comment"); own && !comment.empty())
+    back += " comment '" + comment + "'";
+  // Where another rule of one's own follows, the place matters.
+  if (own && number < rules.size() && text(rules[number].at("origin"), "kind") == "rule")
+    back = fmt::format("insert {} {}", number, back);
   if (!context.base.json)
     context.base.out << fmt::format("Rule {} is `{}`; put it back with `quaymaster {}`.\n", number,
-                                    own ? text(rule, "syntax") : text(rule, "comment"),
-                                    text(rule, "syntax"));
+                                    own ? text(rule, "syntax") : text(rule, "comment"), back);
   json::object change;
   change["base"] = text(body, "revision");
   change["rule"] = json::array{"delete", std::to_string(number)};

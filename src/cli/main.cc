@@ -375,11 +375,12 @@ int run(const Arguments& arguments, const Work& work) {
                               .out = std::cout,
                               .err = std::cerr,
                               .style = quay::Style(quay::wants_colour(STDOUT_FILENO))};
-  quay::DaemonClient daemon(arguments.socket);
   const quay::LiveContext live{
       .base = context,
-      .ask = [&](const std::string& method, const std::string& target,
-                 const std::string& body) { return daemon.ask(method, target, body); },
+      .ask =
+          [&](const std::string& method, const std::string& target, const std::string& body) {
+            return quay::ask_daemon(arguments.socket, method, target, body);
+          },
       .in = std::cin};
   return work(context, live);
 }

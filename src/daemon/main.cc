@@ -19,6 +19,7 @@
 #include "app/manager.h"
 #include "host/nft_events.h"
 #include "host/nftables.h"
+#include "host/process_lock.h"
 #include "host/system_files.h"
 #include "host/system_network.h"
 #include "host/systemd_units.h"
@@ -31,12 +32,22 @@ void tell(const std::string& line) {
   std::cerr << "quaymasterd: " << line << '\n';
 }
 
+// Nobody else changes the rules while this is held: quaymaster-restore takes the same lock.
+quay::Result<quay::ProcessLock> lock(const quay::RestorePaths& paths) {
+  return quay::ProcessLock::acquire(paths.lock, std::chrono::seconds(2));
+}
+
 // Examines our table when the kernel says that it was touched. A program that keeps fighting for
 // it is answered once a second after the first few rounds.
 class DriftWatch {
  public:
-  DriftWatch(asio::io_context& context, quay::Manager& manager, quay::NftEvents& events)
-      : manager_(manager), events_(events), readable_(context, events.fd()), pause_(context) {}
+  DriftWatch(asio::io_context& context, quay::Manager& manager, quay::NftEvents& events,
+             const quay::RestorePaths& paths)
+      : manager_(manager),
+        events_(events),
+        paths_(paths),
+        readable_(context, events.fd()),
+        pause_(context) {}
   DriftWatch(const DriftWatch&) = delete;
   DriftWatch& operator=(const DriftWatch&) = delete;
   ~DriftWatch() { readable_.release(); }
@@ -58,18 +69,37 @@ class DriftWatch {
   static constexpr std::chrono::seconds kWindow{10};
 
   void examine() {
-    const auto differences = manager_.examine();
+    const auto differences = locked_examine();
     if (!differences)
       tell(differences.error().text());
     else if (!differences->empty())
       report(*differences);
-    if (rounds_.size() <= kRounds)
+    if (differences && rounds_.size() <= kRounds)
       return wait();
+    // What failed is tried again, and a fight is fought slowly.
     pause_.expires_after(std::chrono::seconds(1));
     pause_.async_wait([this](const boost::system::error_code& error) {
       if (!error)
-        wait();
+        examine_and_forget();
     });
+  }
+
+  void examine_and_forget() {
+    forget(std::chrono::steady_clock::now());
+    static_cast<void>(events_.drain());
+    examine();
+  }
+
+  quay::Result<std::vector<std::string>> locked_examine() {
+    const auto held = lock(paths_);
+    if (!held)
+      return quay::fail(held.error());
+    return manager_.examine();
+  }
+
+  void forget(std::chrono::steady_clock::time_point now) {
+    while (!rounds_.empty() && now - rounds_.front() > kWindow)
+      rounds_.pop_front();
   }
 
   void report(const std::vector<std::string>& differences) {
@@ -78,12 +108,12 @@ class DriftWatch {
          (stays ? "stay" : "were put back") + "; the first: " + differences.front());
     const auto now = std::chrono::steady_clock::now();
     rounds_.push_back(now);
-    while (now - rounds_.front() > kWindow)
-      rounds_.pop_front();
+    forget(now);
   }
 
   quay::Manager& manager_;
   quay::NftEvents& events_;
+  const quay::RestorePaths& paths_;
   asio::posix::stream_descriptor readable_;
   asio::steady_timer pause_;
   std::deque<std::chrono::steady_clock::time_point> rounds_;
@@ -130,6 +160,9 @@ int run(int argc, char** argv) {
   app.add_option("--last-good", paths.last_good, "Where the rules that loaded last are kept")
       ->option_text("FILE")
       ->capture_default_str();
+  app.add_option("--lock", paths.lock, "Held by whoever changes the rules")
+      ->option_text("FILE")
+      ->capture_default_str();
   app.add_option("--socket", socket, "The socket to answer on")
       ->option_text("FILE")
       ->capture_default_str();
@@ -151,9 +184,13 @@ int run(int argc, char** argv) {
     tell(events.error().text());
     return 1;
   }
-  if (const auto started = manager.start(); !started) {
-    tell(started.error().text());
-    return 1;
+  {
+    const auto held = lock(paths);
+    const auto started = held ? manager.start() : quay::Result<void>(quay::fail(held.error()));
+    if (!started) {
+      tell(started.error().text());
+      return 1;
+    }
   }
   for (const quay::Error& error : manager.faults())
     tell(error.text());
@@ -163,6 +200,11 @@ int run(int argc, char** argv) {
   const quay::Gateway gateway{manager, network, units};
   asio::io_context context(1);
   const auto server = quay::Server::listen(context, socket, [&](const quay::ApiRequest& request) {
+    const bool changes = request.method != "GET";
+    const quay::Result<quay::ProcessLock> held =
+        changes ? lock(paths) : quay::Result<quay::ProcessLock>(quay::fail(""));
+    if (changes && !held)
+      return quay::refusal(500, held.error());
     auto response = quay::answer(gateway, request);
     malloc_trim(0);
     return response;
@@ -171,7 +213,7 @@ int run(int argc, char** argv) {
     tell(server.error().text());
     return 1;
   }
-  DriftWatch drift(context, manager, *events);
+  DriftWatch drift(context, manager, *events, paths);
   drift.wait();
   Watchdog watchdog(context);
   watchdog.run();

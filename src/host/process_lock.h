@@ -1,6 +1,7 @@
 // One process at a time.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/result.h"
@@ -11,9 +12,10 @@ namespace quay {
 // however it ends.
 class ProcessLock {
  public:
-  // Waits until no other process holds `path`. Makes its folder when it is missing. Fails when the
-  // file cannot be made.
-  static Result<ProcessLock> acquire(const std::string& path);
+  // Waits until no other process holds `path`, at most `patience`. Only root and the owner of its
+  // folder can hold it, so that nobody else keeps them waiting. Fails when the file cannot be made,
+  // and when the time is up.
+  static Result<ProcessLock> acquire(const std::string& path, std::chrono::milliseconds patience);
 
   ProcessLock(ProcessLock&& other) noexcept;
   ProcessLock& operator=(ProcessLock&&) = delete;

@@ -36,23 +36,27 @@ bool is_unit(const std::string& name) {
   return name.ends_with(".service") || name.ends_with(".scope");
 }
 
-std::unordered_map<std::uint64_t, Group> all_groups() {
-  std::unordered_map<std::uint64_t, Group> groups;
+// Collects the cgroups below `folder`. What a unit makes below its own cgroup is the unit's; a
+// user's own units belong to that user's manager.
+void collect(const fs::path& folder, const std::string& unit,
+             std::unordered_map<std::uint64_t, Group>& groups) {
   std::error_code error;
-  const fs::path root = cgroup_root();
-  for (fs::recursive_directory_iterator entry(root, error), end; !error && entry != end;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     struct stat status{};
-    if (!entry->is_directory(error) || stat(entry->path().c_str(), &status) != 0)
-      continue;
-    // A unit's own cgroups lie below it.
-    std::string unit;
-    for (const fs::path& part : entry->path().lexically_relative(root))
-      if (is_unit(part))
-        unit = part;
-    if (!unit.empty())
-      groups.emplace(status.st_ino, Group{unit, entry->path(), std::nullopt});
+    if (stat(entry->path().c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+      continue;  // it may be gone by now
+    const std::string name = entry->path().filename();
+    const std::string owner = unit.empty() && is_unit(name) ? name : unit;
+    if (!owner.empty())
+      groups.emplace(status.st_ino, Group{owner, entry->path(), std::nullopt});
+    collect(entry->path(), owner, groups);
   }
+}
+
+std::unordered_map<std::uint64_t, Group> all_groups() {
+  std::unordered_map<std::uint64_t, Group> groups;
+  collect(cgroup_root(), "", groups);
   return groups;
 }
 
@@ -68,6 +72,10 @@ std::string process_of(const fs::path& folder) {
       return {};
     name = std::move(other);
   }
+  // A program may call itself anything; what is told of it is text.
+  for (char& byte : name)
+    if (static_cast<unsigned char>(byte) < 0x20 || static_cast<unsigned char>(byte) > 0x7e)
+      byte = '?';
   return name;
 }
 

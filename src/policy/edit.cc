@@ -278,6 +278,9 @@ Result<void> Editor::operator()(const InterfaceEdit& change) {
   for (const std::string& name : change.remove) {
     if (policy().interfaces.erase(name) == 0)
       return fail(fmt::format("no interface is called `{}`", name));
+    for (std::size_t i = 0; i < policy().rules.size(); ++i)
+      if (policy().rules[i].interface == InterfaceName{name})
+        return fail(fmt::format("rule {} is about {}: delete it first", i + 1, name));
     for (auto& [id, said] : policy().services)
       if (said.on && std::find(said.on->begin(), said.on->end(), name) != said.on->end())
         return fail(
@@ -287,6 +290,8 @@ Result<void> Editor::operator()(const InterfaceEdit& change) {
   }
   for (const auto& [name, interface] : change.set)
     policy().interfaces.insert_or_assign(name, interface);
+  if (policy().interfaces.empty())
+    return fail("the last name stays: without one, services are open on every interface");
   return {};
 }
 

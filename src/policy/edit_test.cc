@@ -143,6 +143,11 @@ TEST(Edit, SwitchingEnhancedOnSetsItsDefaultsAgain) {
 TEST(Edit, InterfacesAreNamedAndForgotten) {
   EXPECT_EQ(after(kInterfaces, InterfaceEdit{{{"vpn", {"tun0"}}}, {"wan"}}),
             text_of("[interfaces]\nlan = \"eth0\"\nvpn = \"tun0\"\n"));
+  EXPECT_EQ(after("[interfaces]\nlan = \"eth0\"\n", InterfaceEdit{{}, {"lan"}}),
+            "the last name stays: without one, services are open on every interface");
+  EXPECT_EQ(after(std::string(kInterfaces) + "[[rules]]\nrule = \"allow in on wan\"\n",
+                  InterfaceEdit{{}, {"wan"}}),
+            "rule 1 is about wan: delete it first");
   EXPECT_EQ(after(kInterfaces, InterfaceEdit{{}, {"dmz"}}), "no interface is called `dmz`");
   EXPECT_EQ(after(std::string(kInterfaces) + "[services.ssh]\non = [\"lan\"]\n",
                   InterfaceEdit{{}, {"lan"}}),

@@ -81,21 +81,28 @@ bool same_order(const RuleList& before, const RuleList& after) {
                     [](const Rule* x, const Rule* y) { return same_packets_and_fate(*x, *y); });
 }
 
+Compilation without_ended(Compilation compilation, TimePoint now) {
+  std::erase_if(compilation.compiled.rules,
+                [&](const Rule& rule) { return rule.until && *rule.until <= now; });
+  return compilation;
+}
+
 // Compares one policy's rules with the other's.
 class Comparison {
  public:
-  Comparison(const Compilation& before, const Compilation& after, const Catalogue& catalogue)
-      : before_(before),
-        after_(after),
+  Comparison(Compilation before, Compilation after, const Catalogue& catalogue)
+      : before_(std::move(before)),
+        after_(std::move(after)),
         catalogue_(catalogue),
-        names_(both(before, after)),
-        same_order_(same_order(before.compiled.rules, after.compiled.rules)) {}
+        names_(both(before_, after_)),
+        same_order_(same_order(before_.compiled.rules, after_.compiled.rules)) {}
 
   Effects take() {
     look_at(before_, after_);
     look_at(after_, before_);
     for (const std::string& name : stopped_)
-      add_consequence(name);
+      if (!open_somewhere(name))
+        add_consequence(name);
     return std::move(effects_);
   }
 
@@ -112,10 +119,11 @@ class Comparison {
   void add(const Rule& rule, const Policy& policy);
   void add_default(const Rule& rule, const Policy& policy);
   void put(std::vector<Effect>& list, Effect effect);
+  bool open_somewhere(const std::string& name) const;
   void add_consequence(const std::string& name);
 
-  const Compilation& before_;
-  const Compilation& after_;
+  const Compilation before_;
+  const Compilation after_;
   const Catalogue& catalogue_;
   InterfaceNames names_;
   bool same_order_;
@@ -143,16 +151,21 @@ void Comparison::look_at(const Compilation& mine, const Compilation& other) {
 void Comparison::put(std::vector<Effect>& list, Effect effect) {
   const auto own = [](const Effect& one) { return one.origin.starts_with("rule "); };
   for (Effect& known : list) {
+    if (known.direction != effect.direction || known.to != effect.to || known.from != effect.from)
+      continue;
     // A rule that moved is one rule, under its new number.
-    if (known.direction != effect.direction || known.to != effect.to || known.from != effect.from ||
-        (known.origin != effect.origin && !(own(known) && own(effect))))
+    const bool moved = own(known) && own(effect) && known.interfaces == effect.interfaces;
+    if (known.origin != effect.origin && !moved)
       continue;
     known.origin = std::move(effect.origin);
     known.partly = known.partly || effect.partly;
-    for (std::string& name : effect.interfaces)
-      if (std::find(known.interfaces.begin(), known.interfaces.end(), name) ==
-          known.interfaces.end())
-        known.interfaces.push_back(std::move(name));
+    if (effect.interfaces.empty())
+      known.interfaces.clear();
+    if (!known.interfaces.empty())
+      for (std::string& name : effect.interfaces)
+        if (std::find(known.interfaces.begin(), known.interfaces.end(), name) ==
+            known.interfaces.end())
+          known.interfaces.push_back(std::move(name));
     return;
   }
   list.push_back(std::move(effect));
@@ -208,6 +221,23 @@ void Comparison::add_default(const Rule& rule, const Policy& policy) {
        .origin = rule.origin.text()});
 }
 
+// True when the new rules still let a packet of the service pass.
+bool Comparison::open_somewhere(const std::string& name) const {
+  const RuleList& rules = after_.compiled.rules;
+  return std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) {
+    if (rule.origin.kind != Origin::Kind::Service || service_name(rule.origin) != name)
+      return false;
+    for (const Family family : {Family::V4, Family::V6}) {
+      const Box wire = box_of(PacketQuery{.direction = rule.direction}, family, names_);
+      if (fate({intersect(box_of(rule.match, family, names_), wire)}, rule.direction, family, rules,
+               names_)
+              .services.contains(name))
+        return true;
+    }
+    return false;
+  });
+}
+
 void Comparison::add_consequence(const std::string& name) {
   const std::size_t dot = name.find('.');
   const Service* service = catalogue_.service(name.substr(0, dot));
@@ -222,8 +252,9 @@ void Comparison::add_consequence(const std::string& name) {
 
 }  // namespace
 
-Effects effects(const Compilation& before, const Compilation& after, const Catalogue& catalogue) {
-  return Comparison(before, after, catalogue).take();
+Effects effects(const Compilation& before, const Compilation& after, const Catalogue& catalogue,
+                TimePoint now) {
+  return Comparison(without_ended(before, now), without_ended(after, now), catalogue).take();
 }
 
 std::string to_text(const Effect& effect) {

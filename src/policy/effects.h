@@ -26,13 +26,15 @@ struct Effect {
 struct Effects {
   std::vector<Effect> opens;
   std::vector<Effect> closes;
-  std::vector<std::string> stops;  // what no longer works, a sentence for each thing closed
+  std::vector<std::string> stops;  // what no longer works anywhere, a sentence for each
   bool empty() const { return opens.empty() && closes.empty(); }
 };
 
 // Looks at every rule that stands in one of the two lists alone, and asks both lists about all its
-// packets. Only first packets of flows on a wire count; accepting up to a limit is accepting.
-Effects effects(const Compilation& before, const Compilation& after, const Catalogue& catalogue);
+// packets. Openings that ended before `now` decide nothing. Only first packets of flows on a wire
+// count; accepting up to a limit is accepting.
+Effects effects(const Compilation& before, const Compilation& after, const Catalogue& catalogue,
+                TimePoint now);
 
 // "1883/tcp in on lan from 192.168.1.0/24 (service mqtt)"
 std::string to_text(const Effect& effect);

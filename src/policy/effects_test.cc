@@ -45,6 +45,11 @@ TEST(Effects, SayWhatOpensAndCloses) {
       {"", "[[rules]]\nrule = \"deny 8080/tcp\"\n", "", ""},
       {"", "[[rules]]\nrule = \"deny in on eth0 from 10.0.0.1 to any port 22 proto tcp\"\n", "",
        "22/tcp in on lan from 10.0.0.1 (rule 1)\n"},
+      // One rule is wider than the other.
+      {"",
+       "[[rules]]\nrule = \"allow in on eth0 to any port 8080 proto tcp\"\n"
+       "[[rules]]\nrule = \"allow 8080/tcp\"\n",
+       "8080/tcp in on lan (rule 1)\n8080/tcp in (rule 2)\n", ""},
       // The order of own rules.
       {"[[rules]]\nrule = \"allow 80/tcp\"\n[[rules]]\nrule = \"deny from 10.0.0.1\"\n",
        "[[rules]]\nrule = \"deny from 10.0.0.1\"\n[[rules]]\nrule = \"allow 80/tcp\"\n", "",
@@ -57,9 +62,10 @@ TEST(Effects, SayWhatOpensAndCloses) {
   for (const Row& row : rows) {
     // Keys of the top stand before the tables.
     const bool top = row.before.starts_with("forward");
-    const Effects found = effects(
-        compiled(top ? row.before + kInterfaces : kInterfaces + row.before),
-        compiled(top ? row.after + kInterfaces : kInterfaces + row.after), shipped_catalogue());
+    const Effects found =
+        effects(compiled(top ? row.before + kInterfaces : kInterfaces + row.before),
+                compiled(top ? row.after + kInterfaces : kInterfaces + row.after),
+                shipped_catalogue(), kNow);
     EXPECT_EQ(lines(found.opens), row.opens) << row.before << "->\n" << row.after;
     EXPECT_EQ(lines(found.closes), row.closes) << row.before << "->\n" << row.after;
   }
@@ -68,14 +74,20 @@ TEST(Effects, SayWhatOpensAndCloses) {
 TEST(Effects, SayWhatStopsWorking) {
   const Effects hidden =
       effects(compiled(kInterfaces), compiled(kInterfaces + "[services.ssh]\nexposed = false\n"),
-              shipped_catalogue());
+              shipped_catalogue(), kNow);
   ASSERT_EQ(hidden.stops.size(), 1U);
   EXPECT_TRUE(hidden.stops[0].starts_with("ssh: ")) << hidden.stops[0];
   // A rule of one's own that stands before the service does the same.
   const Effects denied =
       effects(compiled(kInterfaces), compiled(kInterfaces + "[[rules]]\nrule = \"deny 22/tcp\"\n"),
-              shipped_catalogue());
+              shipped_catalogue(), kNow);
   EXPECT_EQ(denied.stops, hidden.stops);
+  // What is still open somewhere has not stopped.
+  const Effects narrowed =
+      effects(compiled(kInterfaces), compiled(kInterfaces + "[services.ssh]\non = [\"lan\"]\n"),
+              shipped_catalogue(), kNow);
+  EXPECT_EQ(narrowed.closes.size(), 1U);
+  EXPECT_TRUE(narrowed.stops.empty());
 }
 
 Compilation random_rules() {
@@ -94,13 +106,13 @@ bool accepted(const Compilation& one, const Packet& packet) {
 
 RC_GTEST_PROP(Effects, APolicyHasNoneOnItself, ()) {
   const Compilation one = random_rules();
-  RC_ASSERT(effects(one, one, shipped_catalogue()).empty());
+  RC_ASSERT(effects(one, one, shipped_catalogue(), kNow).empty());
 }
 
 RC_GTEST_PROP(Effects, NoPacketFaresOtherwiseUnlessOneIsTold, ()) {
   const Compilation before = random_rules();
   const Compilation after = random_rules();
-  const Effects found = effects(before, after, shipped_catalogue());
+  const Effects found = effects(before, after, shipped_catalogue(), kNow);
   Packet packet = *generate::packet();
   packet.state = State::New;
   RC_PRE(packet.direction != Direction::Forward && packet.interface != "lo");

@@ -45,7 +45,7 @@ NumberedRule own_line(const UserRule& rule, std::size_t number, const Policy& po
   return line;
 }
 
-NumberedRule service_line(const Rule& rule) {
+NumberedRule service_line(const Rule& rule, const Policy& policy) {
   NumberedRule line;
   line.direction = rule.direction;
   line.verdict = rule.verdict;
@@ -62,6 +62,11 @@ NumberedRule service_line(const Rule& rule) {
   line.syntax = fmt::format(
       "service {} {}",
       rule.direction == Direction::In && rule.origin.function.empty() ? "expose" : "enable", name);
+  // An optional service that is everywhere must be told so again.
+  const auto said = policy.services.find(rule.origin.name);
+  if (rule.direction == Direction::In && rule.origin.function.empty() &&
+      said != policy.services.end() && said->second.enabled && !said->second.on)
+    line.syntax += " --on all";
   line.comment = name;
   return line;
 }
@@ -101,7 +106,7 @@ std::vector<NumberedRule> numbered(const Policy& policy, const Compiled& compile
   for (const Rule& rule : compiled.rules) {
     if (rule.origin.kind != Origin::Kind::Service)
       continue;
-    NumberedRule line = service_line(rule);
+    NumberedRule line = service_line(rule, policy);
     const auto same = std::find_if(
         lines.begin() + static_cast<std::ptrdiff_t>(own), lines.end(),
         [&](const NumberedRule& other) { return other.id == line.id && other.from == line.from; });

@@ -1,5 +1,6 @@
 // quaymaster-restore: brings the policy's rules into the kernel, as root and without a daemon.
 // The boot unit runs it, and so does everybody who has edited the policy file.
+#include <chrono>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -48,6 +49,9 @@ int run(int argc, char** argv) {
   app.add_option("--last-good", paths.last_good, "Where the rules that loaded last are kept")
       ->option_text("FILE")
       ->capture_default_str();
+  app.add_option("--lock", paths.lock, "Held by whoever changes the rules")
+      ->option_text("FILE")
+      ->capture_default_str();
   app.add_flag("--quiet", quiet, "Say nothing when all is well");
   try {
     app.parse(argc, argv);
@@ -59,7 +63,7 @@ int run(int argc, char** argv) {
     return 2;
   }
 
-  const auto lock = quay::ProcessLock::acquire("/run/quaymaster/restore.lock");
+  const auto lock = quay::ProcessLock::acquire(paths.lock, std::chrono::seconds(30));
   if (!lock) {
     std::cerr << "quaymaster-restore: " << lock.error().text() << '\n';
     return 1;

@@ -214,6 +214,54 @@ TEST_F(ManagerInKernel, WhatSomebodyElseDoesIsPutBack) {
   }
 }
 
+TEST_F(ManagerInKernel, ARefusedChangeNeverTakesTheTableAway) {
+  ASSERT_TRUE(allow("8080/tcp"));
+  // Something that we do not understand has come into our table, and the disk says no.
+  ASSERT_TRUE(real_->run("add set inet quaymaster foreign { type ipv4_addr; }\n"));
+  files_.refuse_commit = "/policy.toml";
+  ASSERT_FALSE(allow("9000/tcp"));
+  EXPECT_TRUE(holds("in_own1-tcp-8080"));
+  EXPECT_FALSE(holds("9000"));
+  files_.refuse_commit.clear();
+  // And what somebody else put there never becomes what we wanted.
+  ASSERT_TRUE(real_->run("insert rule inet quaymaster input tcp dport 23 accept\n"));
+  ASSERT_TRUE(manager_->examine());
+  EXPECT_FALSE(holds("dport 23"));
+  EXPECT_FALSE(holds("foreign"));
+}
+
+TEST_F(ManagerInKernel, WhatEnforcingSaysIsAdoptedFromRestoreToo) {
+  const RestorePaths paths{"/policy.toml", "/last-good.nft", {"/shipped"}};
+  const std::string policy = files_.content["/policy.toml"];
+  files_.content["/policy.toml"] = "enforcing = false\n" + policy;
+  ASSERT_TRUE(restore(*real_, files_, clock_, paths));
+  ASSERT_TRUE(manager_->examine());
+  EXPECT_EQ(listing(), "");
+  EXPECT_EQ(manager_->enforcement(), Enforcement::Off);
+  files_.content["/policy.toml"] = policy;
+  ASSERT_TRUE(restore(*real_, files_, clock_, paths));
+  ASSERT_TRUE(manager_->examine());
+  EXPECT_EQ(manager_->enforcement(), Enforcement::On);
+  ASSERT_TRUE(real_->run("flush ruleset\n"));
+  EXPECT_FALSE(manager_->examine()->empty());
+  EXPECT_TRUE(holds("tcp . 22"));
+}
+
+TEST_F(ManagerInKernel, RulesThatStandForNoPolicyAreKeptAndNothingIsClaimedOfThem) {
+  ASSERT_TRUE(allow("8080/tcp"));
+  files_.content["/policy.toml"] = "nonsense";
+  start();
+  EXPECT_EQ(manager_->enforcement(), Enforcement::Kept);
+  EXPECT_FALSE(allow("9000/tcp"));
+  ASSERT_TRUE(real_->run("flush ruleset\n"));
+  ASSERT_TRUE(manager_->examine());
+  EXPECT_TRUE(holds("in_own1-tcp-8080"));
+  files_.content.erase("/policy.toml");
+  const auto planned = manager_->plan({ReplaceEdit{}, ""});
+  ASSERT_TRUE(planned) << planned.error().errors[0].text();
+  EXPECT_FALSE(planned->effects_known);
+}
+
 TEST_F(ManagerInKernel, OrIsReportedWhenThePolicySaysSo) {
   files_.content["/policy.toml"] = "drift = \"report\"\n" + files_.content["/policy.toml"];
   ASSERT_TRUE(manager_->apply({}));

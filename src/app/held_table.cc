@@ -1,0 +1,59 @@
+#include "app/held_table.h"
+
+#include <utility>
+
+namespace quay {
+
+void HeldTable::assume(std::optional<NftTable> table) {
+  wanted_ = std::move(table);
+  slot_.reset();
+}
+
+Result<void> HeldTable::bring(const std::optional<NftTable>& table) {
+  if (!table) {
+    slot_.reset();
+    return kernel_.remove();
+  }
+  if (wanted_ && slot_) {
+    const auto slot = kernel_.change(*wanted_, *table, *slot_);
+    slot_.reset();
+    if (!slot)
+      return fail(slot.error());
+    if (kernel_.verify(*table)) {
+      slot_ = *slot;
+      return {};
+    }
+  }
+  // The kernel holds something else than it was left with: everything is written.
+  const auto slot = kernel_.replace(*table);
+  if (!slot)
+    return fail(slot.error());
+  auto same = kernel_.verify(*table);
+  if (same)
+    slot_ = *slot;
+  return same;
+}
+
+std::expected<void, std::vector<Error>> HeldTable::hold(const std::optional<NftTable>& table) {
+  std::optional<NftTable> before = wanted_;
+  if (!before)
+    if (auto held = kernel_.read(); held && held->sound())
+      before = std::move(held->table);
+  const auto done = bring(table);
+  if (done) {
+    wanted_ = table;
+    return {};
+  }
+  std::vector<Error> errors{done.error()};
+  slot_.reset();
+  if (const auto back = bring(before); !back)
+    errors.push_back(back.error());
+  return std::unexpected(std::move(errors));
+}
+
+Result<void> HeldTable::put_back() {
+  slot_.reset();
+  return bring(wanted_);
+}
+
+}  // namespace quay

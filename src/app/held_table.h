@@ -1,0 +1,46 @@
+// Our table in the kernel, and what it should be: kept apart, so that what somebody else does to
+// the kernel never becomes what we wanted.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/kernel_table.h"
+#include "base/result.h"
+#include "host/host.h"
+
+namespace quay {
+
+class HeldTable {
+ public:
+  // `firewall` outlives this.
+  explicit HeldTable(Firewall& firewall) : kernel_(firewall) {}
+
+  // What should be in the kernel; nullopt: no table of ours.
+  const std::optional<NftTable>& wanted() const { return wanted_; }
+
+  // Takes for wanted what is in the kernel already, or no table of ours.
+  void assume(std::optional<NftTable> table);
+
+  // What the kernel holds; an empty table when it holds none.
+  Result<NftListing> read() { return kernel_.read(); }
+
+  // Brings `table` into the kernel and reads it back. After a failure the kernel is brought back to
+  // what it held before; where it refuses even that, both errors are told and what was wanted
+  // stays wanted, so that put_back() can try again.
+  std::expected<void, std::vector<Error>> hold(const std::optional<NftTable>& table);
+
+  // Writes the wanted table anew and reads it back. Needs one to be wanted.
+  Result<void> put_back();
+
+ private:
+  Result<void> bring(const std::optional<NftTable>& table);
+
+  KernelTable kernel_;
+  std::optional<NftTable> wanted_;
+  std::optional<Slot> slot_;  // in use, when the kernel is known to hold what is wanted
+};
+
+}  // namespace quay
