@@ -362,7 +362,9 @@ json::value ports_json(const PortTable& table) {
         {"profiles", json::object{{"enhanced", line.enhanced ? "allow" : "deny"},
                                   {"standard", line.standard ? "allow" : "deny"}}},
         {"allowed",
-         json::object{{"open", line.allowed}, {"on", texts(line.on)}, {"from", texts(line.from)}}},
+         json::object{{"open", line.allowed ? json::value(*line.allowed) : json::value()},
+                      {"on", texts(line.on)},
+                      {"from", texts(line.from)}}},
         {"listening", std::move(listening)},
         {"closing", closing}});
   }

@@ -66,6 +66,9 @@ ApiResponse get_sockets(const Gateway& gateway, const std::string& path) {
   PortTable table = port_table(manager.catalogue(),
                                manager.in_force().value_or(Compilation{{.enforcing = false}, {}}),
                                std::move(*sockets));
+  if (!manager.in_force() && manager.enforcement() != Enforcement::NoPolicy)
+    for (PortLine& line : table.lines)  // the rules in force stand for no policy that we have
+      line.allowed.reset();
   if (path == "/v1/listening")
     return reply(200, listening_json(table));
   for (const Scope scope : {Scope::External, Scope::Internal})

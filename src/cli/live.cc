@@ -224,7 +224,7 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
   return kDone;
 }
 
-std::string or_dash(std::string what) {
+std::string or_dash(const std::string& what) {
   return what.empty() ? "-" : what;
 }
 
@@ -248,9 +248,10 @@ std::vector<std::string> port_row(const json::value& line) {
           text(line, "direction"),
           text(line.at("profiles"), "enhanced"),
           text(line.at("profiles"), "standard"),
-          !flag(allowed, "open") ? "no"
-                                 : (on.empty() ? "yes" : "on " + join(on, ", ")) +
-                                       (from.empty() ? "" : " to " + join(from, ", ")),
+          allowed.at("open").is_null() ? "unknown"
+          : !flag(allowed, "open")     ? "no"
+                                       : (on.empty() ? "yes" : "on " + join(on, ", ")) +
+                                         (from.empty() ? "" : " to " + join(from, ", ")),
           in ? or_dash(join(listeners, ", ")) : "",
           text(line, "closing")};
 }

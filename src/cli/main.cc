@@ -207,7 +207,8 @@ void Verbs::add_services() {
        })
       ->add_option("ID", arguments_.service.id, "A service")
       ->required();
-  const auto changing = [&](const char* name, const char* description, json::object switches) {
+  const auto changing = [&](const char* name, const char* description,
+                            const json::object& switches) {
     CLI::App* verb =
         live(*service, name, description,
              [this, switches](const quay::Context& context, const quay::LiveContext& live) {

@@ -68,7 +68,7 @@ void TableMaker::say_allowed(const Service& service, const ServiceState& state,
     return;
   }
   line.allowed = find_open(state, *line.endpoint) != nullptr;
-  if (!line.allowed)
+  if (line.allowed == false)
     return;
   const auto said = policy_.services.find(service.id);
   for (const auto& [name, interface] : policy_.interfaces)

@@ -22,7 +22,7 @@ struct PortLine {
                                  // Local ones where the direction is In, else the other side's
   bool enhanced = false;         // open by default under that profile
   bool standard = false;
-  bool allowed = false;              // by the policy, somewhere
+  std::optional<bool> allowed;       // by the policy's services, somewhere; nullopt: not known
   std::vector<std::string> on;       // where, by the policy's names; empty: on every interface
   std::vector<std::string> from;     // whom; empty: anybody
   std::vector<std::size_t> sockets;  // that listen at these ports, into PortTable::sockets

@@ -65,21 +65,21 @@ TEST(PortTable, KeepsTheFactsApart) {
   const PortLine* mqtt = line(facts, "mqtt", Direction::In);
   EXPECT_FALSE(mqtt->enhanced);
   EXPECT_FALSE(mqtt->standard);
-  EXPECT_TRUE(mqtt->allowed);
+  EXPECT_EQ(mqtt->allowed, true);
   EXPECT_EQ(join(mqtt->on, ","), "lan");
   EXPECT_EQ(join(mqtt->from, ","), "10.0.0.0/8");
   EXPECT_EQ(mqtt->sockets, std::vector<std::size_t>{0});
   const PortLine* ntp = line(facts, "ntp", Direction::Out);
-  EXPECT_TRUE(ntp->enhanced && ntp->standard && ntp->allowed);
+  EXPECT_TRUE(ntp->enhanced && ntp->standard && ntp->allowed == true);
   const PortLine* flows = line(facts, "flows", Direction::Out);
   EXPECT_FALSE(flows->enhanced);
   EXPECT_TRUE(flows->standard);
-  EXPECT_FALSE(flows->allowed);
+  EXPECT_EQ(flows->allowed, false);
   // Nowhere is not allowed; under standard everything may leave.
   facts =
       table("profile = \"standard\"\n" + interfaces + "[services.mqtt]\nenabled = true\non = []\n");
-  EXPECT_FALSE(line(facts, "mqtt", Direction::In)->allowed);
-  EXPECT_TRUE(line(facts, "flows", Direction::Out)->allowed);
+  EXPECT_EQ(line(facts, "mqtt", Direction::In)->allowed, false);
+  EXPECT_EQ(line(facts, "flows", Direction::Out)->allowed, true);
 }
 
 }  // namespace
