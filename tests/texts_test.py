@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Holds the manual page and the completion to the verbs that the program has.
+
+    tests/texts_test.py BUILD"""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(sys.argv[1])
+
+
+def verbs(*words):
+    """The verbs that --help shows under its last heading."""
+    text = subprocess.run([BUILD / "src/quaymaster", *words, "--help"], capture_output=True,
+                          text=True, check=True).stdout
+    return re.findall(r"^  ([a-z]+) ", text[text.index("Subcommands:"):], re.M)
+
+
+def complete(*words):
+    """What the shell would offer after these words, with a daemon that knows two services."""
+    with tempfile.TemporaryDirectory() as folder:
+        fake = pathlib.Path(folder) / "quaymaster"
+        fake.write_text("#!/bin/sh\n[ $1 = complete ] && case $2 in services) echo mqtt; echo ssh;;"
+                        " interfaces) echo lan;; rules) echo 1; echo 2;; esac\n")
+        fake.chmod(0o755)
+        script = (f"PATH={folder}:$PATH; . {SOURCE}/completion/quaymaster; COMP_WORDS=(\"$@\");"
+                  "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _quaymaster; printf '%s\\n' \"${COMPREPLY[@]}\"")
+        return subprocess.run(["bash", "-c", script, "bash", "quaymaster", *words],
+                              capture_output=True, text=True, check=True).stdout.split()
+
+
+def faults():
+    page = (SOURCE / "man/quaymaster.1").read_text()
+    top = verbs()
+    if len(top) < 15:
+        yield f"--help shows only {top}"
+    for verb in top:
+        if not re.search(rf"^\.(B|BR|BI|TP).*\b{verb}\b", page, re.M):
+            yield f"man/quaymaster.1 does not tell of `{verb}`"
+        if verb not in complete(""):
+            yield f"the completion does not offer `{verb}`"
+    for group in ("service", "interface"):
+        for verb in verbs(group):
+            if verb not in complete(group, ""):
+                yield f"the completion does not offer `{group} {verb}`"
+            if verb not in page:
+                yield f"man/quaymaster.1 does not tell of `{group} {verb}`"
+    for words, wanted in ((("service", "enable", "m"), ["mqtt"]), (("delete", "2"), ["2"]),
+                          (("service", "hide", "ssh", "--on", "l"), ["lan"]),
+                          (("interface", "remove", ""), ["lan"]), (("status", "n"), ["numbered"])):
+        if complete(*words) != wanted:
+            yield f"completion of {words} is {complete(*words)}, not {wanted}"
+
+
+found = list(faults())
+for fault in found:
+    print(fault)
+print(f"{len(found)} faults")
+sys.exit(1 if found else 0)
