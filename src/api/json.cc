@@ -181,6 +181,32 @@ json::value state_json(const Service& service, const Compilation& in_force,
                       {"reason", said.reason},    {"owner", said.owner}};
 }
 
+json::object line_json(const PortLine& line, const PortTable& table) {
+  json::array protocols;
+  for (const Protocol protocol : line.endpoint->protocols)
+    protocols.emplace_back(to_text(protocol));
+  json::array listening;
+  for (const std::size_t socket : line.sockets)
+    listening.push_back(socket_json(table.sockets[socket]));
+  return json::object{
+      {"service", line.service->id},
+      {"function", line.function != nullptr ? json::value(line.function->id) : json::value()},
+      {"title", line.service->title},
+      {"name", line.endpoint->name},
+      {"scope", to_text(line.endpoint->scope)},
+      {"direction", to_text(line.endpoint->direction)},
+      {"protocols", std::move(protocols)},
+      {"ports", line.ports ? json::value(to_text(*line.ports)) : json::value()},
+      {"from_ports", from_its_ports(line)},
+      {"profiles", json::object{{"enhanced", line.enhanced ? "allow" : "deny"},
+                                {"standard", line.standard ? "allow" : "deny"}}},
+      {"allowed", json::object{{"open", line.allowed ? json::value(*line.allowed) : json::value()},
+                               {"on", texts(line.on)},
+                               {"from", texts(line.from)}}},
+      {"listening", std::move(listening)},
+      {"closing", line.function != nullptr ? line.function->closing : line.service->closing}};
+}
+
 }  // namespace
 
 json::value to_json(const Service& service) {
@@ -339,35 +365,8 @@ json::value policy_json(const Manager& manager) {
 
 json::value ports_json(const PortTable& table) {
   json::array lines;
-  for (const PortLine& line : table.lines) {
-    const std::string& closing =
-        line.function != nullptr ? line.function->closing : line.service->closing;
-    json::array protocols;
-    for (const Protocol protocol : line.endpoint->protocols)
-      protocols.emplace_back(to_text(protocol));
-    json::array listening;
-    for (const std::size_t socket : line.sockets)
-      listening.push_back(socket_json(table.sockets[socket]));
-    lines.push_back(json::object{
-        {"service", line.service->id},
-        {"function",
-         line.function != nullptr ? json::value(line.function->id) : json::value(nullptr)},
-        {"title", line.service->title},
-        {"name", line.endpoint->name},
-        {"scope", to_text(line.endpoint->scope)},
-        {"direction", to_text(line.endpoint->direction)},
-        {"protocols", std::move(protocols)},
-        {"ports", line.ports ? json::value(to_text(*line.ports)) : json::value()},
-        {"from_ports", from_its_ports(line)},
-        {"profiles", json::object{{"enhanced", line.enhanced ? "allow" : "deny"},
-                                  {"standard", line.standard ? "allow" : "deny"}}},
-        {"allowed",
-         json::object{{"open", line.allowed ? json::value(*line.allowed) : json::value()},
-                      {"on", texts(line.on)},
-                      {"from", texts(line.from)}}},
-        {"listening", std::move(listening)},
-        {"closing", closing}});
-  }
+  for (const PortLine& line : table.lines)
+    lines.push_back(line_json(line, table));
   json::array unknown;
   for (const OwnedSocket& socket : table.sockets)
     if (socket.service == nullptr && !socket.client)
