@@ -81,7 +81,9 @@ int run(int argc, char** argv) {
   for (const std::string& note : report->notes)
     std::cerr << "quaymaster-restore: warning: " << note << '\n';
   const bool enforced = report->restored == quay::Restored::Policy;
-  const std::size_t rules = report->policy ? report->policy->compiled.rules.size() : 0;
+  std::size_t rules = 0;
+  if (const auto& policy = report->policy)
+    rules = policy->compiled.rules.size();
   const bool done = enforced || report->restored == quay::Restored::Off;
   if (!done)
     std::cerr << "quaymaster-restore: " << summary(report->restored) << '\n';
