@@ -155,9 +155,19 @@ Interval<Port> ephemeral_ports() {
   return {static_cast<Port>(first), static_cast<Port>(last)};
 }
 
+// Asks for the sockets of a family and protocol; of TCP those that listen.
+bool ask_inet(mnl_socket* socket, Family family, std::uint8_t protocol, Dump& dump) {
+  inet_diag_req_v2 question{};
+  question.sdiag_family = family == Family::V4 ? AF_INET : AF_INET6;
+  question.sdiag_protocol = protocol;
+  question.idiag_states = protocol == IPPROTO_TCP ? 1U << TCP_LISTEN : ~0U;
+  dump.protocol = protocol;
+  return ask(socket, question, read_inet, dump);
+}
+
 // A kernel without raw_diag lists raw sockets in a file (proc(5)), without their cgroup.
-void read_raw_file(const char* path, Family family, std::vector<Listener>& sockets) {
-  std::ifstream file(path);
+void read_raw_file(Family family, std::vector<Listener>& sockets) {
+  std::ifstream file(family == Family::V4 ? "/proc/net/raw" : "/proc/net/raw6");
   std::string line;
   std::getline(file, line);
   while (std::getline(file, line)) {
@@ -205,21 +215,13 @@ Result<std::vector<Listener>> SystemNetwork::sockets() {
   if (socket == nullptr || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0)
     return failed();
   Dump dump{sockets, ephemeral_ports()};
-  for (const std::uint8_t family : std::array<std::uint8_t, 2>{AF_INET, AF_INET6})
-    for (const std::uint8_t protocol :
-         std::array<std::uint8_t, 3>{IPPROTO_TCP, IPPROTO_UDP, IPPROTO_RAW}) {
-      inet_diag_req_v2 question{};
-      question.sdiag_family = family;
-      question.sdiag_protocol = protocol;
-      question.idiag_states = protocol == IPPROTO_TCP ? 1U << TCP_LISTEN : ~0U;
-      dump.protocol = protocol;
-      if (ask(socket.get(), question, read_inet, dump))
-        continue;
-      if (protocol != IPPROTO_RAW)
-        return failed();
-      read_raw_file(family == AF_INET ? "/proc/net/raw" : "/proc/net/raw6",
-                    family == AF_INET ? Family::V4 : Family::V6, sockets);
-    }
+  for (const Family family : {Family::V4, Family::V6}) {
+    if (!ask_inet(socket.get(), family, IPPROTO_TCP, dump) ||
+        !ask_inet(socket.get(), family, IPPROTO_UDP, dump))
+      return failed();
+    if (!ask_inet(socket.get(), family, IPPROTO_RAW, dump))
+      read_raw_file(family, sockets);
+  }
   packet_diag_req question{};
   question.sdiag_family = AF_PACKET;
   question.pdiag_show = PACKET_SHOW_INFO;

@@ -101,7 +101,7 @@ std::vector<std::pair<std::string, std::string>> socket_units() {
         result.emplace_back(listen.get<1>(), unit.get<0>());
     }
   } catch (const sdbus::Error&) {
-    // Without a bus the sockets keep systemd's own name.
+    result.clear();  // without a bus the sockets keep systemd's own name
   }
   return result;
 }
@@ -130,7 +130,7 @@ void SystemdUnits::name_owners(std::vector<Listener>& sockets) {
     if (!group->second.process)
       group->second.process = process_of(group->second.folder);
     listener.unit = group->second.unit;
-    listener.process = *group->second.process;
+    listener.process = group->second.process.value_or("");
     if (listener.unit == "init.scope")
       held_by_systemd.push_back(&listener);
   }

@@ -159,6 +159,7 @@ Result<void> Editor::edit_function(const Service& service, const std::string& fu
                                    const ServiceEdit& change) {
   if (service.function(function) == nullptr) {
     std::vector<std::string> known;
+    known.reserve(service.functions.size());
     for (const Function& f : service.functions)
       known.push_back(f.id);
     return fail(fmt::format("{} has no function `{}`{}", service.id, function,
@@ -257,6 +258,7 @@ Result<void> Editor::operator()(const ProfileEdit& change) {
   const auto found = catalogue_.profiles.find(change.profile);
   if (found == catalogue_.profiles.end()) {
     std::vector<std::string> known;
+    known.reserve(catalogue_.profiles.size());
     for (const auto& [id, profile] : catalogue_.profiles)
       known.push_back(id);
     return fail(fmt::format("there is no profile `{}`: {}", change.profile, join(known, ", ")));

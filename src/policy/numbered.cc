@@ -84,11 +84,13 @@ std::string end_label(const std::vector<Prefix>& prefixes, const std::optional<P
                       const std::vector<Protocol>& protocols) {
   std::vector<std::string> parts;
   std::vector<std::string> texts;
+  texts.reserve(prefixes.size());
   for (const Prefix& prefix : prefixes)
     texts.push_back(to_text(prefix));
   if (!texts.empty())
     parts.push_back(join(texts, ","));
   std::vector<std::string> names;
+  names.reserve(protocols.size());
   for (const Protocol protocol : protocols)
     names.push_back(to_text(protocol));
   if (ports)
@@ -100,6 +102,7 @@ std::string end_label(const std::vector<Prefix>& prefixes, const std::optional<P
 
 std::vector<NumberedRule> numbered(const Policy& policy, const Compiled& compiled) {
   std::vector<NumberedRule> lines;
+  lines.reserve(policy.rules.size() + compiled.rules.size());
   for (const UserRule& rule : policy.rules)
     lines.push_back(own_line(rule, lines.size() + 1, policy));
   const std::size_t own = lines.size();

@@ -70,14 +70,14 @@ void TableMaker::say_allowed(const Service& service, const ServiceState& state,
   line.allowed = find_open(state, *line.endpoint) != nullptr;
   if (line.allowed == false)
     return;
-  const auto said = policy_.services.find(service.id);
+  const auto found = policy_.services.find(service.id);
+  const ServicePolicy said = found == policy_.services.end() ? ServicePolicy{} : found->second;
   for (const auto& [name, interface] : policy_.interfaces)
-    if (said == policy_.services.end() || !said->second.on ||
-        std::find(said->second.on->begin(), said->second.on->end(), name) != said->second.on->end())
+    if (const auto& on = said.on; !on || std::find(on->begin(), on->end(), name) != on->end())
       line.on.push_back(name);
   line.allowed = policy_.interfaces.empty() || !line.on.empty();
-  if (!out && said != policy_.services.end())
-    for (const Prefix& prefix : said->second.from)
+  if (!out)
+    for (const Prefix& prefix : said.from)
       line.from.push_back(to_text(prefix));
 }
 
