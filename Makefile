@@ -38,6 +38,7 @@ lab: setup
 
 bench: build
 	@$(SUDO) $(BUILD)/bench/quaymaster-bench
+	@$(SUDO) bench/daemon $(BUILD)
 
 clean:
 	rm -rf build
