@@ -1,7 +1,10 @@
 #include "api/json.h"
 
 #include <algorithm>
+#include <array>
 
+#include <boost/json/monotonic_resource.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -136,23 +139,25 @@ json::array effects_json(const std::vector<Effect>& effects) {
   return result;
 }
 
-json::object socket_json(const OwnedSocket& socket) {
+json::object socket_json(const OwnedSocket& socket, const json::storage_ptr& memory = {}) {
   const Listener& listener = socket.listener;
-  return json::object{
-      {"kind", to_text(listener.kind)},
-      {"protocol",
-       listener.kind == Listener::Kind::Packet ? std::string("all") : to_text(listener.protocol)},
-      {"family", listener.family == Family::V4 ? "ipv4" : "ipv6"},
-      {"both_families", listener.both_families},
-      {"address",
-       listener.kind == Listener::Kind::Packet ? std::string("*") : to_text(listener.address)},
-      {"port", listener.port},
-      {"text", address_text(listener)},
-      {"interface", listener.interface},
-      {"unit", listener.unit},
-      {"process", listener.process},
-      {"user", listener.user},
-      {"service", socket.service != nullptr ? json::value(socket.service->id) : json::value()}};
+  const bool frames = listener.kind == Listener::Kind::Packet;
+  json::object result(memory);
+  result.reserve(12);
+  result.emplace("kind", to_text(listener.kind));
+  result.emplace("protocol", frames ? "all" : to_text(listener.protocol));
+  result.emplace("family", listener.family == Family::V4 ? "ipv4" : "ipv6");
+  result.emplace("both_families", listener.both_families);
+  result.emplace("address", frames ? "*" : to_text(listener.address));
+  result.emplace("port", listener.port);
+  result.emplace("text", address_text(listener));
+  result.emplace("interface", listener.interface);
+  result.emplace("unit", listener.unit);
+  result.emplace("process", listener.process);
+  result.emplace("user", listener.user);
+  result.emplace("service",
+                 socket.service != nullptr ? json::value(socket.service->id) : json::value());
+  return result;
 }
 
 // True when the ports are those that the packets come from.
@@ -374,12 +379,17 @@ json::value ports_json(const PortTable& table) {
   return json::object{{"ports", std::move(lines)}, {"unknown", std::move(unknown)}};
 }
 
-json::value listening_json(const PortTable& table) {
-  json::array servers;
-  json::array clients;
-  for (const OwnedSocket& socket : table.sockets)
-    (socket.client ? clients : servers).push_back(socket_json(socket));
-  return json::object{{"listening", std::move(servers)}, {"clients", std::move(clients)}};
+std::string listening_text(const PortTable& table) {
+  std::string servers;
+  std::string clients;
+  std::array<unsigned char, 4096> buffer{};
+  for (const OwnedSocket& socket : table.sockets) {
+    json::monotonic_resource memory(buffer.data(), buffer.size());
+    std::string& list = socket.client ? clients : servers;
+    list += list.empty() ? "" : ",";
+    list += json::serialize(socket_json(socket, &memory));
+  }
+  return R"({"listening":[)" + servers + R"(],"clients":[)" + clients + "]}";
 }
 
 json::value errors_json(const std::vector<Error>& errors, const std::vector<std::string>& changed) {

@@ -32,7 +32,8 @@ boost::json::value status_json(const Manager& manager);
 boost::json::value rules_json(const Manager& manager);
 boost::json::value policy_json(const Manager& manager);
 boost::json::value ports_json(const PortTable& table);
-boost::json::value listening_json(const PortTable& table);
+// As text, socket by socket: a tree of thousands of them would cost more than finding them.
+std::string listening_text(const PortTable& table);
 boost::json::value errors_json(const std::vector<Error>& errors,
                                const std::vector<std::string>& changed);
 

@@ -70,7 +70,7 @@ ApiResponse get_sockets(const Gateway& gateway, const std::string& path) {
     for (PortLine& line : table.lines)  // the rules in force stand for no policy that we have
       line.allowed.reset();
   if (path == "/v1/listening")
-    return reply(200, listening_json(table));
+    return {200, listening_text(table)};
   for (const Scope scope : {Scope::External, Scope::Internal})
     if (path == "/v1/ports/" + to_text(scope))
       std::erase_if(table.lines,

@@ -104,11 +104,11 @@ int fit(const PortLine& line, const Listener& listener) {
   if (endpoint.direction != Direction::In || !endpoint.local ||
       !has(endpoint.protocols, listener.protocol))
     return 0;
+  if (line.ports && !line.ports->contains(listener.port))
+    return 0;
   const bool unit = has_unit(*line.service, listener.unit);
   if (!line.ports)
     return unit ? 1 : 0;
-  if (!line.ports->contains(listener.port))
-    return 0;
   return unit ? 3 : 2;
 }
 
