@@ -150,6 +150,7 @@ int run(int argc, char** argv) {
       "quaymasterd");
   quay::RestorePaths paths;
   std::string socket = "/run/quaymaster/api.sock";
+  std::string helper = "/run/quaymaster-helper.sock";
   app.set_version_flag("--version", "quaymasterd " QUAY_VERSION);
   app.add_option("--policy", paths.policy, "The policy file")
       ->option_text("FILE")
@@ -164,6 +165,9 @@ int run(int argc, char** argv) {
       ->option_text("FILE")
       ->capture_default_str();
   app.add_option("--socket", socket, "The socket to answer on")
+      ->option_text("FILE")
+      ->capture_default_str();
+  app.add_option("--helper", helper, "Where quaymaster-helper listens")
       ->option_text("FILE")
       ->capture_default_str();
   try {
@@ -196,7 +200,7 @@ int run(int argc, char** argv) {
     tell(error.text());
 
   quay::SystemNetwork network;
-  quay::SystemdUnits units;
+  quay::SystemdUnits units(helper);
   const quay::Gateway gateway{manager, network, units};
   asio::io_context context(1);
   const auto server = quay::Server::listen(context, socket, [&](const quay::ApiRequest& request) {

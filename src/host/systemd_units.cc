@@ -1,15 +1,19 @@
 #include "host/systemd_units.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
 #include <unordered_map>
 
+#include <fmt/format.h>
 #include <pwd.h>
 #include <sdbus-c++/sdbus-c++.h>
 #include <sys/stat.h>
+
+#include "host/socket_holders.h"
 
 namespace quay {
 namespace {
@@ -60,18 +64,10 @@ std::unordered_map<std::uint64_t, Group> all_groups() {
   return groups;
 }
 
-// The name that all processes of a cgroup share; empty when they differ.
-std::string process_of(const fs::path& folder) {
-  std::ifstream list(folder / "cgroup.procs");
-  std::string pid;
+// The short name of a process; empty when it is gone.
+std::string process_name(const std::string& pid) {
   std::string name;
-  while (list >> pid) {
-    std::string other;
-    std::getline(std::ifstream("/proc/" + pid + "/comm"), other);
-    if (!name.empty() && other != name)
-      return {};
-    name = std::move(other);
-  }
+  std::getline(std::ifstream("/proc/" + pid + "/comm"), name);
   // A program may call itself anything; what is told of it is text.
   for (char& byte : name)
     if (static_cast<unsigned char>(byte) < 0x20 || static_cast<unsigned char>(byte) > 0x7e)
@@ -79,11 +75,65 @@ std::string process_of(const fs::path& folder) {
   return name;
 }
 
-// What systemd holds for its `.socket` units: "22" or "0.0.0.0:22" or "[::]:22" to the unit.
-std::vector<std::pair<std::string, std::string>> socket_units() {
-  std::vector<std::pair<std::string, std::string>> result;
+// The name that all processes of a cgroup share; empty when they differ.
+std::string process_of(const fs::path& folder) {
+  std::ifstream list(folder / "cgroup.procs");
+  std::string pid;
+  std::string name;
+  while (list >> pid) {
+    std::string other = process_name(pid);
+    if (!name.empty() && other != name)
+      return {};
+    name = std::move(other);
+  }
+  return name;
+}
+
+// The unit that a process is in, by its path in the unified hierarchy (proc_pid_cgroup(5)).
+std::string unit_of(const std::string& pid) {
+  std::ifstream file("/proc/" + pid + "/cgroup");
+  std::string line;
+  while (std::getline(file, line)) {
+    constexpr std::string_view unified = "0::";
+    if (!line.starts_with(unified))
+      continue;
+    for (const fs::path& part : fs::path(line.substr(unified.size())))
+      if (is_unit(part.native()))
+        return part.native();
+  }
+  return {};
+}
+
+// What cgroups do not tell, the helper does: by the processes that hold the sockets.
+void name_holders(const std::string& helper_socket, std::vector<Listener>& sockets) {
+  Inodes unknown;
+  for (const Listener& listener : sockets)
+    if (listener.process.empty() && listener.inode != 0)
+      unknown.insert(listener.inode);
+  const Holders holders = ask_socket_holders(helper_socket, unknown);
+  for (Listener& listener : sockets) {
+    const auto holder = holders.find(listener.inode);
+    if (!listener.process.empty() || holder == holders.end())
+      continue;
+    const std::string pid = std::to_string(holder->second);
+    listener.process = process_name(pid);
+    if (listener.unit.empty())
+      listener.unit = unit_of(pid);
+  }
+}
+
+// What systemd holds for one of its `.socket` units.
+struct HeldSocket {
+  std::string unit;
+  std::string type;     // "Stream", "Datagram", or another
+  std::string address;  // "0.0.0.0:22", "[::]:22"
+};
+
+std::vector<HeldSocket> held_sockets() {
+  std::vector<HeldSocket> result;
   try {
     const auto connection = sdbus::createSystemBusConnection();
+    connection->setMethodCallTimeout(std::chrono::seconds(2));
     const auto manager = sdbus::createProxy(*connection, kSystemd, "/org/freedesktop/systemd1");
     using Unit =
         sdbus::Struct<std::string, std::string, std::string, std::string, std::string, std::string,
@@ -98,7 +148,7 @@ std::vector<std::pair<std::string, std::string>> socket_units() {
       const std::vector<sdbus::Struct<std::string, std::string>> listens =
           proxy->getProperty("Listen").onInterface("org.freedesktop.systemd1.Socket");
       for (const auto& listen : listens)
-        result.emplace_back(listen.get<1>(), unit.get<0>());
+        result.push_back({unit.get<0>(), listen.get<0>(), listen.get<1>()});
     }
   } catch (const sdbus::Error&) {
     result.clear();  // without a bus the sockets keep systemd's own name
@@ -106,9 +156,13 @@ std::vector<std::pair<std::string, std::string>> socket_units() {
   return result;
 }
 
-bool is_at(const Listener& listener, const std::string& address) {
-  const std::string port = std::to_string(listener.port);
-  return address == port || address == "[::]:" + port || address == address_text(listener);
+bool is_same(const Listener& listener, const HeldSocket& held) {
+  if (held.type != (listener.protocol == Protocol::Udp ? "Datagram" : "Stream"))
+    return false;
+  // Bound to every address an IPv6 socket is spelled alike whether it takes IPv4 too or not.
+  const bool everywhere = listener.family == Family::V6 && listener.address.bits == 0;
+  return held.address ==
+         (everywhere ? fmt::format("[::]:{}", listener.port) : address_text(listener));
 }
 
 }  // namespace
@@ -134,13 +188,14 @@ void SystemdUnits::name_owners(std::vector<Listener>& sockets) {
     if (listener.unit == "init.scope")
       held_by_systemd.push_back(&listener);
   }
+  name_holders(helper_socket_, sockets);
   if (held_by_systemd.empty())
     return;
-  const auto units = socket_units();
+  const auto all_held = held_sockets();
   for (Listener* listener : held_by_systemd)
-    for (const auto& [address, unit] : units)
-      if (is_at(*listener, address))
-        listener->unit = unit;
+    for (const HeldSocket& held : all_held)
+      if (is_same(*listener, held))
+        listener->unit = held.unit;
 }
 
 }  // namespace quay

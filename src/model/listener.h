@@ -30,7 +30,7 @@ struct Listener {
   std::uint64_t cgroup = 0;  // the kernel's number; 0: not known
   std::string user;          // the name of `uid`, or its number
   std::string unit;          // systemd's name; empty: not known
-  std::string process;       // the program's short name; empty: the unit has several
+  std::string process;       // the program's short name; empty: not known
 
   bool operator==(const Listener&) const = default;
 };

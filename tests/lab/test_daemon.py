@@ -261,6 +261,7 @@ a = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 b = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
 c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); c.connect(("192.168.10.10", 53))
 time.sleep(1000)'
+systemd-run --quiet --unit=two-programs sh -c 'sleep 1000 & exec python3 -m http.server 7788'
 sleep 1
 """)
     found = json.loads(gateway.gateway("quaymaster listening --json"))
@@ -269,18 +270,21 @@ sleep 1
     for port, unit, process, service in ((22, "ssh.service", "sshd", "ssh"),
                                          (1883, "mosquitto.service", "mosquitto", "mqtt"),
                                          (443, "nginx.service", "nginx", "web"),
-                                         (7777, "held.socket", "systemd", None)):
+                                         (7777, "held.socket", "systemd", None),
+                                         (7788, "two-programs.service", "python3", None)):
         socket = next(s for (p, n, _), s in servers.items() if p == "tcp" and n == port)
         assert (socket["unit"], socket["process"], socket["service"]) == (unit, process, service)
-    kinds = {s["kind"] for s in found["listening"]}
-    assert {"packet", "raw"} <= kinds
+    # Their cgroups are not told by every kernel; the helper finds who holds them.
+    ears = {s["kind"] for s in found["listening"]
+            if (s["unit"], s["process"]) == ("raw-ears.service", "python3")}
+    assert {"packet", "raw"} <= ears
     assert any(s["unit"] == "raw-ears.service" for s in found["clients"])
     ports = json.loads(gateway.gateway("quaymaster ports --json"))
     mqtt = next(p for p in ports["ports"] if p["service"] == "mqtt")
     assert mqtt["profiles"] == {"enhanced": "deny", "standard": "deny"}
     assert not mqtt["allowed"]["open"] and mqtt["listening"]
     assert 7777 in {s["port"] for s in ports["unknown"]}
-    gateway.gateway("systemctl stop raw-ears held.socket")
+    gateway.gateway("systemctl stop raw-ears two-programs held.socket")
     assert all(p["scope"] == "internal" for p in json.loads(
         gateway.gateway("quaymaster ports --internal --json"))["ports"])
 
