@@ -16,7 +16,7 @@ def verbs(*words):
     """The verbs that --help shows under its last heading."""
     text = subprocess.run([BUILD / "src/quaymaster", *words, "--help"], capture_output=True,
                           text=True, check=True).stdout
-    return re.findall(r"^  ([a-z]+) ", text[text.index("Subcommands:"):], re.M)
+    return re.findall(r"^  ([a-z]+) ", text[text.index("Verbs:"):], re.M)
 
 
 def complete(*words):

@@ -190,9 +190,10 @@ void ChangeReader::read_rule() {
 
 void ChangeReader::read_policy() {
   const auto text = in_.text("policy");
+  const std::string name = in_.text("name").value_or("policy");
   if (!text)
     return;
-  Parsed<Policy> parsed = parse_policy(*text, "policy", catalogue_, names_.ports);
+  Parsed<Policy> parsed = parse_policy(*text, name, catalogue_, names_.ports);
   for (const Error& error : parsed.errors)
     faults_.push_back(error.text());
   set(ReplaceEdit{std::move(parsed.value)});

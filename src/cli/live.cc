@@ -137,8 +137,12 @@ std::string interfaces_text(const json::value& status) {
   return parts.empty() ? "none named: services are open on every one" : join(parts, ", ");
 }
 
-// Says what is wrong; true when there is something.
-bool print_troubles(const LiveContext& context, const json::value& status) {
+bool troubled(const json::value& status) {
+  return !list(status, "errors").empty() || !list(status, "drift").empty() ||
+         flag(status, "edited");
+}
+
+void print_troubles(const LiveContext& context, const json::value& status) {
   std::ostream& out = context.base.out;
   const auto line = [&](const std::string& what) {
     out << context.base.style.paint("Attention  ", Colour::Red) << what << '\n';
@@ -151,8 +155,6 @@ bool print_troubles(const LiveContext& context, const json::value& status) {
     line("the policy file was edited and is not in force yet (`quaymaster plan`)");
   for (const std::string& warning : texts(status, "warnings"))
     out << context.base.style.paint("Warning    ", Colour::Yellow) << warning << '\n';
-  return !list(status, "errors").empty() || !list(status, "drift").empty() ||
-         flag(status, "edited");
 }
 
 void print_effects(const LiveContext& context, const json::value& plan, const char* verb,
@@ -172,7 +174,8 @@ void print_plan(const LiveContext& context, const json::value& plan) {
     out << "Note    what opens and closes is not known: what is in force stands for no policy, or "
            "there are too many rules\n";
   else if (flag(plan, "changes") && list(plan, "closes").empty() && list(plan, "opens").empty())
-    out << "Note    nothing opens or closes by this\n";
+    out << "Note    nothing opens or closes by this; at most it is limited, refused or logged "
+           "otherwise\n";
   for (const std::string& note : texts(plan, "notes"))
     out << "Note    " << note << '\n';
   for (const std::string& warning : texts(plan, "warnings"))
@@ -203,6 +206,10 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
     else
       context.base.out << "Disrupts rules only; connections that exist stay.\n";
     return kDone;
+  }
+  if (ask && context.base.json) {
+    context.base.err << "quaymaster: with --json nothing is asked; --yes does it\n";
+    return kUsage;
   }
   if (ask && !agreed(context)) {
     context.base.out << "Left as it is.\n";
@@ -304,12 +311,10 @@ int show_status(const LiveContext& context, bool with_numbers) {
   const auto rules = answer(context, "GET", "/v1/rules");
   if (const int* exit = std::get_if<int>(&rules))
     return *exit;
-  const bool troubled =
-      !list(status, "errors").empty() || !list(status, "drift").empty() || flag(status, "edited");
   if (context.base.json) {
     status.as_object()["rules"] = list(std::get<json::value>(rules), "rules");
     context.base.out << json::serialize(status) << '\n';
-    return troubled ? kReport : kDone;
+    return troubled(status) ? kReport : kDone;
   }
   std::ostream& out = context.base.out;
   const std::string profile = text(status, "profile");
@@ -323,7 +328,7 @@ int show_status(const LiveContext& context, bool with_numbers) {
     out << '\n';
     print_rules(context, std::get<json::value>(rules), with_numbers);
   }
-  return troubled ? kReport : kDone;
+  return troubled(status) ? kReport : kDone;
 }
 
 int show_profile(const LiveContext& context) {

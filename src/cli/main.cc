@@ -44,13 +44,6 @@ struct Arguments {
 // A verb's work; set by the verb that the line names.
 using Work = std::function<int(const quay::Context&, const quay::LiveContext&)>;
 
-json::array to_array(const std::vector<std::string>& words) {
-  json::array result;
-  for (const std::string& word : words)
-    result.emplace_back(word);
-  return result;
-}
-
 // The verbs, each with its arguments and its work.
 class Verbs {
  public:
@@ -67,7 +60,7 @@ class Verbs {
 
  private:
   CLI::App* add(CLI::App& parent, const char* name, const char* description, Work work) {
-    CLI::App* verb = parent.add_subcommand(name, description);
+    CLI::App* verb = parent.add_subcommand(name, description)->group("Verbs");
     verb->add_flag("--json", arguments_.json, "Print JSON (docs/json.md)");
     verb->callback([this, work = std::move(work)] { work_ = work; });
     return verb;
@@ -87,9 +80,13 @@ class Verbs {
         ->allow_extra_args(false);
     return verb;
   }
-  CLI::App* group(const char* name, const char* description) {
-    CLI::App* verb = app_.add_subcommand(name, description);
-    verb->require_subcommand(1);
+  // Verbs below a verb, which shows something when it stands alone.
+  CLI::App* group(const char* name, const char* description, Work alone) {
+    CLI::App* verb = live(app_, name, description, {});
+    verb->callback([this, verb, alone = std::move(alone)] {
+      if (verb->get_subcommands().empty())
+        work_ = alone;
+    });
     return verb;
   }
 
@@ -147,16 +144,17 @@ void Verbs::add_switches() {
          return quay::make_change(live, {{"init", arguments_.factory ? "factory" : "new"}}, false);
        })
       ->add_flag("--factory", arguments_.factory, "Replace the policy by the one of a new gateway");
-  CLI::App* profile = live(app_, "profile", "Show the profile, or switch it",
-                           [this](const quay::Context&, const quay::LiveContext& live) {
-                             if (arguments_.words.empty())
-                               return quay::show_profile(live);
-                             return quay::make_change(
-                                 live,
-                                 {{"profile", json::object{{"id", arguments_.words.front()},
-                                                           {"keep", to_array(arguments_.keep)}}}},
-                                 false);
-                           });
+  CLI::App* profile =
+      live(app_, "profile", "Show the profile, or switch it",
+           [this](const quay::Context&, const quay::LiveContext& live) {
+             if (arguments_.words.empty())
+               return quay::show_profile(live);
+             return quay::make_change(
+                 live,
+                 {{"profile", json::object{{"id", arguments_.words.front()},
+                                           {"keep", quay::to_array(arguments_.keep)}}}},
+                 false);
+           });
   profile->add_option("PROFILE", arguments_.words, "enhanced or standard")->expected(0, 1);
   profile->add_option("--keep", arguments_.keep, "Services that stay as they are")
       ->option_text("ID,ID")
@@ -166,10 +164,12 @@ void Verbs::add_switches() {
       "Switching enhanced on closes what it closes by default and opens what was closed by hand:\n"
       "  quaymaster profile enhanced --keep mqtt,ssh");
 
-  CLI::App* interface = group("interface", "Show or set the names of this gateway's interfaces");
-  live(*interface, "list", "Show them", [](const quay::Context&, const quay::LiveContext& live) {
+  const auto list = [](const quay::Context&, const quay::LiveContext& live) {
     return quay::show_interfaces(live);
-  });
+  };
+  CLI::App* interface =
+      group("interface", "Show or set the names of this gateway's interfaces", list);
+  live(*interface, "list", "Show them", list);
   live(*interface, "set", "Name interfaces: `interface set lan=eth0`",
        [this](const quay::Context& context, const quay::LiveContext& live) {
          json::object set;
@@ -189,18 +189,19 @@ void Verbs::add_switches() {
   live(*interface, "remove", "Forget names; those interfaces close",
        [this](const quay::Context&, const quay::LiveContext& live) {
          return quay::make_change(
-             live, {{"interfaces", json::object{{"remove", to_array(arguments_.words)}}}}, false);
+             live, {{"interfaces", json::object{{"remove", quay::to_array(arguments_.words)}}}},
+             false);
        })
       ->add_option("NAME", arguments_.words)
       ->required();
 }
 
 void Verbs::add_services() {
-  CLI::App* service = group("service", "Show services, or change what is open of one");
-  live(*service, "list", "Show all with their state",
-       [](const quay::Context&, const quay::LiveContext& live) {
-         return quay::show_services(live, "");
-       });
+  const auto list = [](const quay::Context&, const quay::LiveContext& live) {
+    return quay::show_services(live, "");
+  };
+  CLI::App* service = group("service", "Show services, or change what is open of one", list);
+  live(*service, "list", "Show all with their state", list);
   live(*service, "show", "Show one",
        [this](const quay::Context&, const quay::LiveContext& live) {
          return quay::show_services(live, arguments_.service.id);
@@ -242,7 +243,7 @@ void Verbs::add_rules() {
         app_, name, description, [this, name](const quay::Context&, const quay::LiveContext& live) {
           std::vector<std::string> words{name};
           words.insert(words.end(), arguments_.words.begin(), arguments_.words.end());
-          return quay::make_change(live, {{"rule", to_array(words)}}, false);
+          return quay::make_change(live, {{"rule", quay::to_array(words)}}, false);
         });
     verb->add_option("RULE", arguments_.words, "In ufw's grammar")->required();
     return verb;
@@ -264,7 +265,7 @@ void Verbs::add_rules() {
                               return quay::delete_number(live, *number, arguments_.yes);
                             std::vector<std::string> all{"delete"};
                             all.insert(all.end(), words.begin(), words.end());
-                            return quay::make_change(live, {{"rule", to_array(all)}}, false);
+                            return quay::make_change(live, {{"rule", quay::to_array(all)}}, false);
                           });
   remove->add_option("NUMBER|RULE", arguments_.words, "As `status numbered` shows it")->required();
   remove->add_flag("-y,--yes", arguments_.yes, "Do not ask");
@@ -281,7 +282,8 @@ void Verbs::add_changes() {
              context.err << "quaymaster: " << text.error().text() << '\n';
              return quay::kFailed;
            }
-           return quay::make_change(live, {{"policy", *text}}, plan_only);
+           return quay::make_change(live, {{"policy", *text}, {"name", arguments_.file}},
+                                    plan_only);
          })
         ->add_option("FILE", arguments_.file,
                      "A policy; without it the policy file as it is now, edited by hand");
@@ -330,6 +332,12 @@ std::string meant(const std::vector<std::string>& words) {
         verb, verb, words[1]);
   if (words.size() > 1 && (verb == "expose" || verb == "hide" || verb == "set" || verb == "show"))
     return fmt::format("it is `quaymaster service {} {}`", verb, words[1]);
+  if (words.size() > 2 && verb == "service" && words[1] == "set")
+    for (const std::string& word : words)
+      for (const std::string_view key : {"port", "clients"})
+        if (word == fmt::format("--{}", key) || word.starts_with(fmt::format("--{}=", key)))
+          return fmt::format("it is `{}=...` without dashes: `quaymaster service set {} {}=...`",
+                             key, words[2], key);
   if (verb == "reload" || verb == "restart")
     return "an edited policy comes into force with `quaymaster apply`";
   if (verb == "list")
@@ -342,28 +350,60 @@ std::string meant(const std::vector<std::string>& words) {
   return {};
 }
 
-// A verb that is missing or does not exist is told with those that do, and the one that is near.
-bool wrong_verb(const CLI::App& app, const std::vector<std::string>& words) {
+std::vector<std::string> verbs_of(const CLI::App& app) {
   std::vector<std::string> verbs;
   for (const CLI::App* verb : app.get_subcommands({}))
     if (!verb->get_group().empty())
       verbs.push_back(verb->get_name());
+  return verbs;
+}
+
+// The verb of that name below another; nullptr when there is none.
+const CLI::App* find_verb(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* verb : app.get_subcommands({}))
+    if (verb->get_name() == name)
+      return verb;
+  return nullptr;
+}
+
+// The verb that words lead to, as far as they do: "service set".
+std::string verb_of(const CLI::App& app, const std::vector<std::string>& words) {
+  std::string name;
+  const CLI::App* at = &app;
+  for (const std::string& word : words) {
+    at = find_verb(*at, word);
+    if (at == nullptr)
+      break;
+    name += word + " ";
+  }
+  return name;
+}
+
+// A verb that is missing or does not exist is told with those that do, and the one that is near.
+bool wrong_verb(const CLI::App& app, const std::vector<std::string>& words) {
   if (words.empty()) {
     std::cerr << fmt::format("quaymaster: which verb? {}; `quaymaster --help` tells more\n",
-                             quay::join(verbs, ", "));
+                             quay::join(verbs_of(app), ", "));
     return true;
   }
-  if (words.front().starts_with('-') || words.front() == "complete")
-    return false;
   if (const std::string hint = meant(words); !hint.empty()) {
     std::cerr << "quaymaster: " << hint << '\n';
     return true;
   }
-  if (std::find(verbs.begin(), verbs.end(), words.front()) != verbs.end())
-    return false;
-  std::cerr << fmt::format("quaymaster: there is no verb `{}`{}; the verbs are {}\n", words.front(),
-                           quay::suggestion(words.front(), verbs), quay::join(verbs, ", "));
-  return true;
+  const CLI::App* at = &app;
+  for (const std::string& word : words) {
+    const std::vector<std::string> verbs = verbs_of(*at);
+    if (verbs.empty() || word.starts_with('-') || word == "complete")
+      return false;
+    at = find_verb(*at, word);
+    if (at != nullptr)
+      continue;
+    std::cerr << fmt::format("quaymaster: there is no verb `{}{}`{}; the verbs are {}\n",
+                             verb_of(app, words), word, quay::suggestion(word, verbs),
+                             quay::join(verbs, ", "));
+    return true;
+  }
+  return false;
 }
 
 int run(const Arguments& arguments, const Work& work) {
@@ -393,19 +433,19 @@ int main(int argc, char** argv) try {
   app.set_version_flag("--version", "quaymaster " QUAY_VERSION);
   app.require_subcommand(1);
   app.get_formatter()->label("SUBCOMMAND", "VERB");
-  app.get_formatter()->label("Subcommands", "Verbs");
   app.footer("`quaymaster VERB --help` tells more; quaymaster(1) tells all.");
   Arguments arguments;
   const Verbs verbs(app, arguments);
-  if (wrong_verb(app, {argv + 1, argv + argc}))
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (wrong_verb(app, words))
     return quay::kUsage;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0)
       return app.exit(error);
-    std::cerr << "quaymaster: " << error.what() << "; `quaymaster " << argv[1]
-              << " --help` tells more\n";
+    std::cerr << "quaymaster: " << error.what() << "; `quaymaster " << verb_of(app, words)
+              << "--help` tells more\n";
     return quay::kUsage;
   }
   const int status = run(arguments, verbs.chosen());

@@ -9,7 +9,6 @@
 #include "base/text.h"
 
 namespace quay {
-namespace {
 
 namespace json = boost::json;
 
@@ -19,8 +18,6 @@ json::array to_array(const std::vector<std::string>& words) {
     result.emplace_back(word);
   return result;
 }
-
-}  // namespace
 
 void add_service_options(CLI::App& verb, ServiceArguments& arguments) {
   verb.add_option("ID", arguments.id, "A service, or one of its functions: lon.rni")->required();

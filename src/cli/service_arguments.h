@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <CLI/App.hpp>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include "base/result.h"
@@ -27,5 +28,7 @@ void add_service_options(CLI::App& verb, ServiceArguments& arguments);
 // setting that is none.
 Result<boost::json::object> service_json(const ServiceArguments& arguments,
                                          const boost::json::object& switches);
+
+boost::json::array to_array(const std::vector<std::string>& words);
 
 }  // namespace quay

@@ -169,7 +169,11 @@ Result<void> Editor::edit_function(const Service& service, const std::string& fu
       change.reason || change.owner)
     return fail(fmt::format("{}.{} is a function: it has a switch and a port, the rest is {}'s",
                             service.id, function, service.id));
-  FunctionPolicy& said = policy().services[service.id].functions[function];
+  ServicePolicy& whole = policy().services[service.id];
+  FunctionPolicy& said = whole.functions[function];
+  if (change.enabled == true && !whole.enabled.value_or(!service.optional))
+    note(fmt::format("{0} is off, and its functions with it: `quaymaster service enable {0}`",
+                     service.id));
   if (change.enabled)
     said.enabled = change.enabled;
   if (change.port)

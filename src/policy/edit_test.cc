@@ -112,6 +112,14 @@ TEST(Edit, WhatHasNoSwitchIsNotSwitched) {
             text_of("[services.lon.functions.rni]\nenabled = true\nport = 1630\n"));
 }
 
+TEST(Edit, AFunctionOfAServiceThatIsOffSaysSo) {
+  std::string notes;
+  after("", ServiceEdit{.id = "lon.rni", .enabled = true}, &notes);
+  EXPECT_EQ(notes, "lon is off, and its functions with it: `quaymaster service enable lon`");
+  after("[services.lon]\nenabled = true\n", ServiceEdit{.id = "lon.rni", .enabled = true}, &notes);
+  EXPECT_EQ(notes, "");
+}
+
 // S3, row by row.
 TEST(Edit, SwitchingEnhancedOnSetsItsDefaultsAgain) {
   const std::string standard =
