@@ -203,15 +203,20 @@ int run(int argc, char** argv) {
   quay::SystemdUnits units(helper);
   const quay::Gateway gateway{manager, network, units};
   asio::io_context context(1);
+  asio::steady_timer quiet(context);
   const auto server = quay::Server::listen(context, socket, [&](const quay::ApiRequest& request) {
     const bool changes = request.method != "GET";
     const quay::Result<quay::ProcessLock> held =
         changes ? lock(paths) : quay::Result<quay::ProcessLock>(quay::fail(""));
     if (changes && !held)
       return quay::refusal(500, held.error());
-    auto response = quay::answer(gateway, request);
-    malloc_trim(0);
-    return response;
+    // What an answer took goes back to the system, once nobody asks any more.
+    quiet.expires_after(std::chrono::seconds(1));
+    quiet.async_wait([](const boost::system::error_code& error) {
+      if (!error)
+        malloc_trim(0);
+    });
+    return quay::answer(gateway, request);
   });
   if (!server) {
     tell(server.error().text());

@@ -4,9 +4,11 @@
 #include <ctime>
 #include <string_view>
 
+#include <linux/netfilter.h>
 #include <nftables/libnftables.h>
 
 #include "base/text.h"
+#include "language/nft_table.h"
 
 namespace quay {
 namespace {
@@ -48,13 +50,15 @@ Result<std::string> Nftables::command(const std::string& text) {
 }
 
 Result<std::string> Nftables::list() {
-  const auto tables = command("list tables inet");
-  if (!tables)
-    return fail(tables.error());
-  for (const std::string_view line : split(*tables, '\n'))
-    if (trim(line) == "table inet quaymaster")
-      return command("list table inet quaymaster");
-  return std::string();
+  const auto table = dump_.table(NFPROTO_INET, "quaymaster");
+  if (!table)
+    return fail(table.error());
+  if (!*table)
+    return std::string();
+  if (auto text = nft_listing(**table))
+    return std::move(*text);
+  // Something strange is in it; nft has words for that.
+  return command("list table inet quaymaster");
 }
 
 Result<void> Nftables::run(const std::string& script) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "host/host.h"
+#include "host/nft_dump.h"
 
 struct nft_ctx;
 
@@ -30,6 +31,7 @@ class Nftables : public Firewall {
   Result<std::string> command(const std::string& text);
 
   std::unique_ptr<nft_ctx, Free> context_;
+  NftDump dump_;
 };
 
 }  // namespace quay

@@ -40,11 +40,6 @@ std::string_view limit_set_body(char family) {
                        : "type ipv6_addr; size 65535; flags dynamic,timeout; timeout 30s;";
 }
 
-bool is_limit_set(std::string_view name) {
-  return name.size() == 8 && name.starts_with("limit") && (name[5] == '4' || name[5] == '6') &&
-         name[6] == '_' && name[7] >= '1' && name[7] <= '5';
-}
-
 // The parts of a script: declarations first, as nothing may be named before it is there.
 class Script {
  public:
@@ -105,6 +100,11 @@ void declare_limit_sets(Script& script, const NftTable& table) {
 }
 
 }  // namespace
+
+bool is_limit_set(std::string_view name) {
+  return name.size() == 8 && name.starts_with("limit") && (name[5] == '4' || name[5] == '6') &&
+         name[6] == '_' && name[7] >= '1' && name[7] <= '5';
+}
 
 std::string nft_script(const NftTable& table, Slot slot, const NftTable& held) {
   Script script;

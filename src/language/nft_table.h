@@ -12,6 +12,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 
 #include "base/result.h"
 #include "model/rule.h"
+#include "model/ruleset.h"
 
 namespace quay {
 
@@ -83,6 +85,13 @@ std::string nft_update(const NftTable& from, const NftTable& to, Slot slot);
 // direction without changing an element's verdict: then a packet under way sees the old policy or
 // the new one. Otherwise the change is a replacement into the other slot.
 bool can_update(const NftTable& from, const NftTable& to);
+
+// The table `inet quaymaster` as `nft --stateless list table` prints it, long lines unbroken;
+// nullopt where that is not certain: something in it is unknown, or no work of ours.
+std::optional<std::string> nft_listing(const nft::Table& table);
+
+// True for the sets that remember what a rule limits: what they hold is no rule.
+bool is_limit_set(std::string_view name);
 
 // Reads what `nft --stateless list table inet quaymaster` prints. Fails on a text that is not
 // such a listing; what it does not know inside the table goes into `unknown`.

@@ -11,10 +11,6 @@
 namespace quay {
 namespace {
 
-int width(Family family) {
-  return family == Family::V4 ? 32 : 128;
-}
-
 // Ones in the last `count` bits.
 AddressBits low_bits(int count) {
   return count == 128 ? ~AddressBits{0} : (AddressBits{1} << count) - 1;
@@ -34,7 +30,7 @@ Result<int> netmask_length(std::string_view text) {
 
 Result<int> parse_length(std::string_view text, Family family) {
   if (const auto number = parse_number(text, 128)) {
-    if (static_cast<int>(*number) > width(family))
+    if (static_cast<int>(*number) > address_width(family))
       return fail(fmt::format("prefix length {} is longer than the address", text));
     return static_cast<int>(*number);
   }
@@ -73,7 +69,7 @@ std::string to_text(const Address& address) {
 }
 
 Interval<AddressBits> Prefix::range() const {
-  return {address.bits, address.bits | low_bits(width(family()) - length)};
+  return {address.bits, address.bits | low_bits(address_width(family()) - length)};
 }
 
 bool Prefix::contains(const Address& other) const {
@@ -85,19 +81,19 @@ Result<Prefix> parse_prefix(std::string_view text) {
   const auto address = parse_address(text.substr(0, slash));
   if (!address)
     return fail(address.error());
-  Prefix prefix{*address, width(address->family)};
+  Prefix prefix{*address, address_width(address->family)};
   if (slash != std::string_view::npos) {
     const auto length = parse_length(text.substr(slash + 1), address->family);
     if (!length)
       return fail(length.error());
     prefix.length = *length;
   }
-  prefix.address.bits &= ~low_bits(width(prefix.family()) - prefix.length);
+  prefix.address.bits &= ~low_bits(address_width(prefix.family()) - prefix.length);
   return prefix;
 }
 
 std::string to_text(const Prefix& prefix) {
-  if (prefix.length == width(prefix.family()))
+  if (prefix.length == address_width(prefix.family()))
     return to_text(prefix.address);
   return fmt::format("{}/{}", to_text(prefix.address), prefix.length);
 }

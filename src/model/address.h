@@ -13,6 +13,11 @@ namespace quay {
 
 enum class Family : std::uint8_t { V4, V6 };
 
+// The bits of an address: 32 or 128.
+constexpr int address_width(Family family) {
+  return family == Family::V4 ? 32 : 128;
+}
+
 // An address as a number, in host order: 32 bits of it are used for IPv4, all for IPv6.
 __extension__ using AddressBits = unsigned __int128;
 

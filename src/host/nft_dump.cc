@@ -1,0 +1,153 @@
+#include "host/nft_dump.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <sys/socket.h>
+
+#include "language/nft_messages.h"
+
+namespace quay {
+namespace {
+
+constexpr int kTries = 20;  // against somebody who keeps changing the ruleset
+
+Error kernel_error(int number) {
+  return {"kernel", std::generic_category().message(number)};
+}
+
+}  // namespace
+
+// A request; names are left out when they are empty.
+struct NftDump::Question {
+  std::uint16_t type = 0;  // NFT_MSG_GET*
+  std::uint8_t family = NFPROTO_UNSPEC;
+  bool dump = true;
+  int table_attribute = 0;
+  std::string table;
+  int set_attribute = 0;
+  std::string set;
+};
+
+NftDump::NftDump() : socket_(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC)) {
+  if (socket_ != nullptr)
+    mnl_socket_bind(socket_, 0, MNL_SOCKET_AUTOPID);
+}
+
+NftDump::~NftDump() {
+  if (socket_ != nullptr)
+    mnl_socket_close(socket_);
+}
+
+Result<std::optional<std::string>> NftDump::ask(const Question& question) {
+  if (socket_ == nullptr)
+    return fail(kernel_error(ENOTCONN));
+  alignas(nlmsghdr) std::array<char, 1024> request{};
+  nlmsghdr* message = mnl_nlmsg_put_header(request.data());
+  message->nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8) | question.type;
+  message->nlmsg_flags =
+      static_cast<std::uint16_t>(NLM_F_REQUEST | (question.dump ? NLM_F_DUMP : NLM_F_ACK));
+  auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
+  header->nfgen_family = question.family;
+  header->version = NFNETLINK_V0;
+  if (!question.table.empty())
+    mnl_attr_put_strz(message, static_cast<std::uint16_t>(question.table_attribute),
+                      question.table.c_str());
+  if (!question.set.empty())
+    mnl_attr_put_strz(message, static_cast<std::uint16_t>(question.set_attribute),
+                      question.set.c_str());
+  if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0)
+    return fail(kernel_error(errno));
+  std::string answer;
+  alignas(nlmsghdr) std::array<char, 65536> buffer{};
+  for (;;) {
+    const ssize_t size = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR)
+      continue;
+    if (size < 0)
+      return fail(kernel_error(errno));
+    const auto* part = reinterpret_cast<const nlmsghdr*>(buffer.data());
+    int rest = static_cast<int>(size);
+    for (; mnl_nlmsg_ok(part, rest); part = mnl_nlmsg_next(part, &rest)) {
+      interrupted_ = interrupted_ || (part->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+      if (part->nlmsg_type == NLMSG_DONE)
+        return answer;
+      if (part->nlmsg_type == NLMSG_ERROR) {
+        const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(part));
+        if (error->error == 0)
+          return answer;
+        if (error->error == -ENOENT)
+          return std::nullopt;
+        return fail(kernel_error(-error->error));
+      }
+      answer.append(reinterpret_cast<const char*>(part), part->nlmsg_len);
+      answer.resize((answer.size() + NLMSG_ALIGNTO - 1) / NLMSG_ALIGNTO * NLMSG_ALIGNTO);
+    }
+  }
+}
+
+Result<std::string> NftDump::generation() {
+  const auto answer = ask({.type = NFT_MSG_GETGEN, .dump = false});
+  if (!answer)
+    return fail(answer.error());
+  // The message's own number changes with every question.
+  return answer->value_or("").substr(sizeof(nlmsghdr));
+}
+
+Result<std::optional<nft::Table>> NftDump::read(std::uint8_t family, const std::string& name) {
+  nft::Table table{.family = family, .name = name};
+  const auto add = [&](const Question& question) -> Result<bool> {
+    const auto answer = ask(question);
+    if (!answer)
+      return fail(answer.error());
+    if (*answer && !read_nft_messages(**answer, table))
+      return fail(Error{"kernel", "sends what is not understood"});
+    return answer->has_value();
+  };
+  const auto there = add({NFT_MSG_GETTABLE, family, false, NFTA_TABLE_NAME, name});
+  if (!there)
+    return fail(there.error());
+  if (!*there)
+    return std::nullopt;
+  for (const Question& question : {Question{NFT_MSG_GETCHAIN, family, true},
+                                   Question{NFT_MSG_GETSET, family, true, NFTA_SET_TABLE, name},
+                                   Question{NFT_MSG_GETOBJ, family, true, NFTA_OBJ_TABLE, name},
+                                   Question{NFT_MSG_GETRULE, family, true, NFTA_RULE_TABLE, name}})
+    if (const auto done = add(question); !done)
+      return fail(done.error());
+  for (std::size_t i = 0; i < table.sets.size(); ++i) {
+    if ((table.sets[i].flags & NFT_SET_EVAL) != 0)
+      continue;
+    const auto done = add({NFT_MSG_GETSETELEM, family, true, NFTA_SET_ELEM_LIST_TABLE, name,
+                           NFTA_SET_ELEM_LIST_SET, table.sets[i].name});
+    if (!done)
+      return fail(done.error());
+  }
+  return table;
+}
+
+Result<std::optional<nft::Table>> NftDump::table(std::uint8_t family, const std::string& name) {
+  for (int i = 0; i < kTries; ++i) {
+    interrupted_ = false;
+    const auto before = generation();
+    if (!before)
+      return fail(before.error());
+    auto table = read(family, name);
+    if (!table)
+      return table;
+    const auto after = generation();
+    if (!after)
+      return fail(after.error());
+    if (!interrupted_ && *before == *after)
+      return table;
+  }
+  return fail(Error{"kernel", "somebody keeps changing the ruleset while it is read"});
+}
+
+}  // namespace quay

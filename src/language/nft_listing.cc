@@ -1,0 +1,111 @@
+// Our table, from the kernel's values to nft's language.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include "base/text.h"
+#include "language/nft_rule_text.h"
+#include "language/nft_table.h"
+
+namespace quay {
+namespace {
+
+using Text = std::optional<std::string>;
+
+constexpr std::array<std::pair<std::string_view, std::uint32_t>, 3> kHooks{
+    {{"input", NF_INET_LOCAL_IN}, {"output", NF_INET_LOCAL_OUT}, {"forward", NF_INET_FORWARD}}};
+
+Text hook_text(const nft::Hook& hook) {
+  const auto name =
+      std::ranges::find(kHooks, hook.number, [](const auto& known) { return known.second; });
+  if (name == kHooks.end() || hook.type != "filter" || hook.priority != 0)
+    return std::nullopt;
+  return fmt::format("\t\ttype filter hook {} priority filter; policy {};\n", name->first,
+                     hook.policy == NF_DROP ? "drop" : "accept");
+}
+
+Text map_text(const nft::Set& map) {
+  const Text type = nft_key_type_text(map);
+  if (!type || map.flags != NFT_SET_MAP || map.data_type != NFT_DATA_VERDICT || map.size != 0 ||
+      map.timeout != 0)
+    return std::nullopt;
+  std::vector<std::string> elements;
+  elements.reserve(map.elements.size());
+  for (const nft::Element& element : map.elements) {
+    const Text key = nft_key_text(map, element.key);
+    const auto* verdict = element.data ? std::get_if<nft::Verdict>(&*element.data) : nullptr;
+    const Text text = verdict == nullptr ? std::nullopt : nft_verdict_text(*verdict);
+    if (!key || !text)
+      return std::nullopt;
+    elements.push_back(fmt::format("{} : {}", *key, *text));
+  }
+  std::string text = fmt::format("\tmap {} {{\n\t\ttype {} : verdict\n", map.name, *type);
+  if (!elements.empty())
+    text += fmt::format("\t\telements = {{ {} }}\n", join(elements, ", "));
+  return text + "\t}\n";
+}
+
+// The memory of a limit, as declare_limit_sets() makes it.
+Text limit_set_text(const nft::Set& set) {
+  constexpr std::uint32_t ipv4_address = 7;  // nftables/datatype.h
+  constexpr std::uint32_t ipv6_address = 8;
+  const bool v4 = set.name[5] == '4';
+  if ((set.flags & ~std::uint32_t{NFT_SET_EVAL}) != NFT_SET_TIMEOUT || set.size != 65535 ||
+      set.timeout != 30'000 || set.key_type != (v4 ? ipv4_address : ipv6_address) ||
+      set.key_length != (v4 ? 4 : 16))
+    return std::nullopt;
+  return fmt::format("\tset {} {{\n\t}}\n", set.name);
+}
+
+Text set_text(const nft::Set& set) {
+  return is_limit_set(set.name) ? limit_set_text(set) : map_text(set);
+}
+
+Text chain_text(const nft::Chain& chain, const nft::Table& table) {
+  std::string text = fmt::format("\tchain {} {{\n", chain.name);
+  if (chain.hook) {
+    const Text hook = hook_text(*chain.hook);
+    if (!hook)
+      return std::nullopt;
+    text += *hook;
+  }
+  for (const nft::Rule& rule : table.rules) {
+    if (rule.chain != chain.name)
+      continue;
+    const Text line = nft_rule_text(rule, table.sets);
+    if (!line)
+      return std::nullopt;
+    text += fmt::format("\t\t{}\n", *line);
+  }
+  return text + "\t}\n";
+}
+
+}  // namespace
+
+std::optional<std::string> nft_listing(const nft::Table& table) {
+  if (table.flags != 0 || !table.unknown.empty())
+    return std::nullopt;
+  std::string text = fmt::format("table inet {} {{\n", table.name);
+  for (const nft::Object& object : table.objects) {
+    if (object.type != NFT_OBJECT_COUNTER)
+      return std::nullopt;
+    text += fmt::format("\tcounter {} {{\n\t}}\n", object.name);
+  }
+  const auto add_all = [&text](const auto& parts, const auto& write) {
+    return std::ranges::all_of(parts, [&](const auto& part) {
+      const Text written = write(part);
+      text += written.value_or("");
+      return written.has_value();
+    });
+  };
+  if (!add_all(table.sets, set_text) ||
+      !add_all(table.chains, [&](const nft::Chain& chain) { return chain_text(chain, table); }))
+    return std::nullopt;
+  return text + "}\n";
+}
+
+}  // namespace quay
