@@ -107,4 +107,8 @@ Prefix loopback_prefix(Family family) {
                               : Prefix{{Family::V6, 1}, 128};
 }
 
+Prefix link_local_prefix() {
+  return {{Family::V6, AddressBits{0xfe80} << 112}, 10};
+}
+
 }  // namespace quay

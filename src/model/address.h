@@ -58,4 +58,7 @@ Prefix every_address(Family family);
 // 127.0.0.0/8 or ::1.
 Prefix loopback_prefix(Family family);
 
+// fe80::/10 (RFC 4291, 2.4).
+Prefix link_local_prefix();
+
 }  // namespace quay

@@ -26,13 +26,16 @@ class Builder {
         Verdict::Accept, name, reason);
   }
 
-  // The gateway asks as a client; servers answer from `server` to `client`.
+  // The gateway asks as a client; servers answer from `server` to `client`. A DHCPv6
+  // client speaks from its link-local address, and is answered there (RFC 8415).
   void dhcp(Family family, Port client, Port server, const std::string& reason) {
     const bool in = direction_ == Direction::In;
     Match match{.family = family,
                 .protocols = {Protocol::Udp},
                 .source_ports = one_port(in ? server : client),
                 .destination_ports = one_port(in ? client : server)};
+    if (in && family == Family::V6)
+      match.destinations = {link_local_prefix()};
     add(std::move(match), Verdict::Accept, "dhcp", reason);
   }
 
