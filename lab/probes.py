@@ -11,6 +11,7 @@ import smtplib
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -63,6 +64,14 @@ def get(sock):
 def https(host):
     with secure(host, 443) as sock:
         return b" 200 " in get(sock)
+
+
+def ddns(name):
+    """Registers one of the names in ddclient.conf at its provider of dynamic DNS."""
+    done = subprocess.run(["ddclient", "-daemon=0", "-force", f"-timeout={PATIENCE:.0f}",
+                           "-cache", f"/run/ddclient-{name}", "-host", name],
+                          capture_output=True, check=False)
+    return b"SUCCESS" in done.stdout + done.stderr
 
 
 def http(host):
@@ -245,8 +254,8 @@ def bacnet_all(everybody):
 
 
 PROBES = {f.__name__: f for f in (
-    ssh, https, http, mqtt, mqtts, dns, dns_tcp, ntp, mdns, mdns6, opcua, modbus, redis, pgsql,
-    supervisor, node_red, smtp, standin, bacnet, bacnet_second, bacnet_read, bacnet_write,
+    ssh, https, ddns, http, mqtt, mqtts, dns, dns_tcp, ntp, mdns, mdns6, opcua, modbus, redis,
+    pgsql, supervisor, node_red, smtp, standin, bacnet, bacnet_second, bacnet_read, bacnet_write,
     bacnet_all)}
 
 

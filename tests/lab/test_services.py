@@ -258,7 +258,8 @@ OUTSIDE = {"dns=198.51.100.53": "53/udp", "dns_tcp=198.51.100.53": "53/tcp",
            "mqtt=198.51.100.53": "1883/tcp", "ssh=198.51.100.25": "22/tcp",
            "ssh=fd00:99::1": "22/tcp", "smtp=198.51.100.25": "25/tcp", "smtp=fd00:99::1": "25/tcp",
            "modbus=192.168.10.10": "502/tcp", "modbus=fd00:10::10": "502/tcp",
-           "bacnet=192.168.10.11": "47808/udp"}
+           "bacnet=192.168.10.11": "47808/udp",
+           "ddns=gateway4.example": "443/tcp", "ddns=gateway6.example": "443/tcp"}
 
 
 @pytest.mark.parametrize("profile", ["enhanced", "standard"])
@@ -266,7 +267,7 @@ OUTSIDE = {"dns=198.51.100.53": "53/udp", "dns_tcp=198.51.100.53": "53/tcp",
 def test_outgoing(lab, profile, wanted):
     switch = str(wanted).lower()
     text = f'profile = "{profile}"\n' + INTERFACES
-    for service in ("dns", "ntp", "cms-update", "licensing", "remote-cms", "smtp", "modbus",
+    for service in ("dns", "ntp", "cms-update", "licensing", "ddns", "remote-cms", "smtp", "modbus",
                     "bacnet"):
         text += f"[services.{service}]\nenabled = {switch}\n"
     enforce(lab, text)
@@ -281,6 +282,15 @@ def test_outgoing(lab, profile, wanted):
     for probe, port in OUTSIDE.items():
         verdict = "accept" if expected[probe] else "drop"
         assert said[f"out on wan {port} sport 40000"] == verdict, probe
+
+
+@pytest.mark.parametrize("open_by", ["ddns", "licensing", None])
+def test_either_of_two_services_keeps_https_open(lab, open_by):
+    enforce(lab, 'profile = "enhanced"\n' + INTERFACES + "".join(
+        f"[services.{service}]\nenabled = {str(service == open_by).lower()}\n"
+        for service in ("ddns", "licensing")))
+    lab.probe("gateway", dict.fromkeys((p for p, port in OUTSIDE.items() if port == "443/tcp"),
+                                       open_by is not None))
 
 
 def test_sources(lab):
