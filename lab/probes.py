@@ -232,31 +232,43 @@ def bacnet_write(host):
     return bacnet_answer(host, WRITE_VALUE, WRITTEN)
 
 
-def bacnet_all(everybody):
-    """Who-Is to a broadcast address, asked from BACnet's own port as devices do. An answer from
-    this host itself, which hears its own broadcasts, does not count."""
+def ask_everybody(everybody, port, request, is_answer):
+    """A request to a broadcast address, from the port that it goes to, as devices do. An answer
+    from this host itself, which hears its own broadcasts, does not count."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        sock.connect((everybody, 47808))
+        sock.connect((everybody, port))
         own = sock.getsockname()[0]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # beside the gateway's server
-        sock.bind((own, 47808))
-        sock.sendto(bacnet_message(WHO_IS, everybody=True), (everybody, 47808))
+        sock.bind((own, port))
+        sock.sendto(request, (everybody, port))
         end = time.monotonic() + PATIENCE
         while (left := end - time.monotonic()) > 0:
             sock.settimeout(left)
             answer, (sender, _) = sock.recvfrom(2048)
-            if sender != own and answer[6:].startswith(I_AM):
+            if sender != own and is_answer(answer):
                 return True
     return False
 
 
+def bacnet_all(everybody):
+    return ask_everybody(everybody, 47808, bacnet_message(WHO_IS, everybody=True),
+                         lambda answer: answer[6:].startswith(I_AM))
+
+
+def standin_all(target):
+    """The target is BROADCAST-ADDRESS/PORT."""
+    everybody, port = target.split("/")
+    return ask_everybody(everybody, int(port), b"who?",
+                         lambda answer: answer.startswith(b"standin-"))
+
+
 PROBES = {f.__name__: f for f in (
     ssh, https, ddns, http, mqtt, mqtts, dns, dns_tcp, ntp, mdns, mdns6, opcua, modbus, redis,
-    pgsql, supervisor, node_red, smtp, standin, bacnet, bacnet_second, bacnet_read, bacnet_write,
-    bacnet_all)}
+    pgsql, supervisor, node_red, smtp, standin, standin_all, bacnet, bacnet_second, bacnet_read,
+    bacnet_write, bacnet_all)}
 
 
 def run(name, target, results):

@@ -55,10 +55,12 @@ OFFERED = {
     "standin={}/udp/1628": ("1628/udp", "lon.ip852"),
     "standin={}/tcp/1630": ("1630/tcp", "lon.rni"),
     "standin={}/udp/1630": ("1630/udp", "lon.rni"),
+    "standin_all={everybody}/1630": ("1630/udp", "lon.rni"),
     "standin={}/tcp/1631": ("1631/tcp", "lon.analyzer"),
     "standin={}/udp/1631": ("1631/udp", "lon.analyzer"),
     "standin={}/tcp/2541": ("2541/tcp", "lon-ip70"),
     "standin={}/udp/2541": ("2541/udp", "lon-ip70"),
+    "standin_all={everybody}/2541": ("2541/udp", "lon-ip70"),
 }
 OWN = {  # opened by rules of one's own
     "dns={}": ("53/udp", "dns-local"),
@@ -260,6 +262,9 @@ OUTSIDE = {"dns=198.51.100.53": "53/udp", "dns_tcp=198.51.100.53": "53/tcp",
            "modbus=192.168.10.10": "502/tcp", "modbus=fd00:10::10": "502/tcp",
            "bacnet=192.168.10.11": "47808/udp",
            "ddns=gateway4.example": "443/tcp", "ddns=gateway6.example": "443/tcp"}
+OUTSIDE |= {f"standin={device}/{protocol}/{port}": f"{port}/{protocol}"
+            for device in ("192.168.10.10", "fd00:10::10") for protocol in ("tcp", "udp")
+            for port in (1628, 2541)}
 
 
 @pytest.mark.parametrize("profile", ["enhanced", "standard"])
@@ -268,15 +273,18 @@ def test_outgoing(lab, profile, wanted):
     switch = str(wanted).lower()
     text = f'profile = "{profile}"\n' + INTERFACES
     for service in ("dns", "ntp", "cms-update", "licensing", "ddns", "remote-cms", "smtp", "modbus",
-                    "bacnet"):
+                    "bacnet", "lon", "lon.functions.ip852"):
         text += f"[services.{service}]\nenabled = {switch}\n"
     enforce(lab, text)
+    # IP-70's 2541 has no switch; enhanced keeps IP-852's 1628 off.
+    always = {"2541/tcp", "2541/udp"}
     needed = {"53/udp", "53/tcp", "123/udp", "80/tcp", "443/tcp", "8883/tcp", "25/tcp", "502/tcp",
               "47808/udp"}
-    expected = {probe: profile == "standard" or (wanted and port in needed)
+    expected = {probe: profile == "standard" or port in always or (wanted and port in needed)
                 for probe, port in OUTSIDE.items()}
-    # A device's answer to a broadcast is a new flow, to a port that BACnet alone opens.
-    lab.probe("gateway", expected | {"bacnet_all=192.168.10.255": wanted})
+    # A device's answer to a broadcast is a new flow, to a port that BACnet or LON alone opens.
+    lab.probe("gateway", expected | {"bacnet_all=192.168.10.255": wanted,
+                                     "standin_all=192.168.10.255/2541": True})
     # From a client's port: from some servers' ports, answers may leave to anywhere.
     said = verdicts(lab, {f"out on wan {port} sport 40000" for port in OUTSIDE.values()})
     for probe, port in OUTSIDE.items():
