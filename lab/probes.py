@@ -30,11 +30,12 @@ def secure(host, port):
     return context.wrap_socket(stream(host, port))
 
 
-def datagram(host, port, request, interface=None):
+def datagram(host, port, request, interface=None, source=0):
     """The first answer to a request; to a multicast group when an interface is given."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         sock.settimeout(PATIENCE)
+        sock.bind(("", source))
         if interface:
             index = socket.if_nametoindex(interface)
             if family == socket.AF_INET6:
@@ -192,10 +193,12 @@ def smtp(host):
 
 
 def standin(target):
-    """A stand-in answers anything with its name; the target is HOST/PROTOCOL/PORT."""
-    host, protocol, port = target.split("/")
+    """A stand-in answers anything with its name; the target is HOST/PROTOCOL/PORT, and over UDP
+    perhaps /SOURCE-PORT."""
+    host, protocol, port, *source = target.split("/")
     if protocol == "udp":
-        return datagram(host, int(port), b"who?").startswith(b"standin-")
+        answer = datagram(host, int(port), b"who?", source=int(source[0]) if source else 0)
+        return answer.startswith(b"standin-")
     with stream(host, int(port)) as sock:
         return sock.recv(64).startswith(b"standin-")
 

@@ -1,5 +1,6 @@
 """The lab as a fixture: every test gets a gateway that has just booted."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -56,6 +57,17 @@ class Lab:
     def start(self, name, *words, **options):
         """A command on a host that goes on by itself."""
         return subprocess.Popen([SOURCE / "lab" / name, *words], env=self.env, text=True, **options)
+
+    @contextlib.contextmanager
+    def plugged(self):
+        """For a while the gateway has an eth2, on the network with the DHCP server."""
+        netns = [f"{self.env['QUAY_LAB_NAME']}-{name}" for name in ("lan", "gw")]
+        move = "ip -n {} link set eth2 netns {}"
+        subprocess.run(move.format(*netns).split(), check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(move.format(*reversed(netns)).split(), check=True)
 
     def policy(self, text):
         """Puts a policy in force the way a person does."""

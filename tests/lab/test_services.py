@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import subprocess
+import time
 import tomllib
 
 import pytest
@@ -299,6 +300,77 @@ def test_either_of_two_services_keeps_https_open(lab, open_by):
         for service in ("ddns", "licensing")))
     lab.probe("gateway", dict.fromkeys((p for p, port in OUTSIDE.items() if port == "443/tcp"),
                                        open_by is not None))
+
+
+LEASES = {"inet": "192.168.30.", "inet6": "fd00:30::"}
+NO_DHCP = """nft -f - <<'END'
+table inet judge {
+  chain before { type filter hook input priority -10; policy accept; udp dport { 68, 546 } drop; }
+  chain after { type filter hook output priority 10; policy accept; udp dport { 67, 547 } drop; }
+}
+END"""
+
+
+def leases(lab):
+    """What the gateway's client of DHCP holds: family to the seconds that its address has left."""
+    link, = json.loads(lab.gateway("ip -j address show dev eth2"))
+    return {a["family"]: a["valid_life_time"] for a in link["addr_info"]
+            if a["local"].startswith(LEASES[a["family"]])}
+
+
+def within(seconds, condition):
+    """Whether it comes true before the seconds are over."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.3)
+    return condition()
+
+
+def renews(lab):
+    """Whether the client, asked to renew its IPv4 lease, gets an answer. It asks the server alone,
+    through a UDP socket, and conntrack knows of no flow between them."""
+    assert within(10, lambda: leases(lab)["inet"] < 118)
+    lab.gateway("conntrack -F 2> /dev/null; networkctl renew eth2")
+    return within(2, lambda: leases(lab)["inet"] >= 118)
+
+
+@pytest.mark.parametrize("profile", ["enhanced", "standard"])
+def test_dhcp_client(lab, profile):
+    enforce(lab, policy(profile, []))
+    with lab.plugged():
+        assert within(10, lambda: leases(lab).keys() == LEASES.keys())
+        assert renews(lab)
+        listening = json.loads(lab.gateway("quaymaster listening --json"))["listening"]
+        assert {(s["port"], s["unit"]) for s in listening if s["service"] == "dhcp-client"} == {
+            (68, "systemd-networkd.service"), (546, "systemd-networkd.service")}
+
+
+def test_what_a_filter_can_keep_from_the_dhcp_client(lab):
+    """A new IPv4 lease comes through a packet socket, past every filter. To renew it, and for all
+    of DHCPv6, the client has UDP sockets, and needs the rules that let it."""
+    enforce(lab, policy("enhanced", []))
+    lab.gateway(NO_DHCP)
+    try:
+        with lab.plugged():
+            assert within(10, lambda: "inet" in leases(lab))
+            assert not renews(lab)
+            assert "inet6" not in leases(lab)
+    finally:
+        lab.gateway("nft delete table inet judge")
+
+
+def test_the_ports_of_dhcp_servers_open_the_client_alone(lab):
+    asked = {f"standin={WAN_GATEWAY[0]}/udp/1629/67", f"standin={WAN_GATEWAY[1]}/udp/1629/547"}
+    lab.policy("enforcing = false\n")
+    lab.probe("wan", dict.fromkeys(asked, True))
+    for profile in ("enhanced", "standard"):
+        enforce(lab, policy(profile, []))
+        lab.probe("wan", dict.fromkeys(asked, False))
+        for client, server, other in ((68, 67, "192.0.2.1"), (546, 547, "fe80::1")):
+            said = {f"in on wan {client}/udp sport {server} from {other}": "accept",
+                    f"in on wan {client}/udp sport 40000 from {other}": "drop",
+                    f"in on wan 1629/udp sport {server} from {other}": "drop"}
+            assert verdicts(lab, set(said)) == said
 
 
 def test_sources(lab):
