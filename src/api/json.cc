@@ -206,6 +206,7 @@ json::object line_json(const PortLine& line, const PortTable& table) {
       {"profiles", json::object{{"enhanced", line.enhanced ? "allow" : "deny"},
                                 {"standard", line.standard ? "allow" : "deny"}}},
       {"allowed", json::object{{"open", line.allowed ? json::value(*line.allowed) : json::value()},
+                               {"partly", line.partly},
                                {"on", texts(line.on)},
                                {"from", texts(line.from)}}},
       {"listening", std::move(listening)},

@@ -63,14 +63,14 @@ ApiResponse get_sockets(const Gateway& gateway, const std::string& path) {
     return refuse(500, sockets.error().text());
   gateway.units.name_owners(*sockets);
   const Manager& manager = gateway.manager;
-  PortTable table = port_table(manager.catalogue(),
-                               manager.in_force().value_or(Compilation{{.enforcing = false}, {}}),
-                               std::move(*sockets));
-  if (!manager.in_force() && manager.enforcement() != Enforcement::NoPolicy)
-    for (PortLine& line : table.lines)  // the rules in force stand for no policy that we have
-      line.allowed.reset();
+  const Compilation in_force =
+      manager.in_force().value_or(Compilation{.policy = {.enforcing = false}, .compiled = {}});
+  PortTable table = port_table(manager.catalogue(), in_force.policy, std::move(*sockets));
   if (path == "/v1/listening")
     return {200, listening_text(table)};
+  // Rules may be in force that stand for no policy that we have.
+  if (manager.in_force() || manager.enforcement() == Enforcement::NoPolicy)
+    tell_allowed(table, in_force);
   for (const Scope scope : {Scope::External, Scope::Internal})
     if (path == "/v1/ports/" + to_text(scope))
       std::erase_if(table.lines,

@@ -268,7 +268,9 @@ int check_policy(const Context& context, const std::string& policy) {
 
 int explain_packet(const Context& context, const std::vector<std::string>& packet,
                    const std::string& policy) {
-  const auto query = parse_packet(packet);
+  // A sentence may come as one word, in quotes.
+  const auto query =
+      packet.size() == 1 ? parse_packet(std::string_view(packet.front())) : parse_packet(packet);
   if (!query) {
     context.err << "quaymaster: " << query.error().text() << '\n';
     return kUsage;

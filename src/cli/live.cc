@@ -258,7 +258,9 @@ std::vector<std::string> port_row(const json::value& line) {
           allowed.at("open").is_null() ? "unknown"
           : !flag(allowed, "open")     ? "no"
                                        : (on.empty() ? "yes" : "on " + join(on, ", ")) +
-                                         (from.empty() ? "" : " to " + join(from, ", ")),
+                                         (!from.empty()             ? " to " + join(from, ", ")
+                                          : flag(allowed, "partly") ? " in part"
+                                                                    : ""),
           in ? or_dash(join(listeners, ", ")) : "",
           text(line, "closing")};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policy/explain.h"
 #include "policy/service_state.h"
 
 namespace quay {
@@ -25,7 +26,7 @@ const OpenEndpoint* find_open(const ServiceState& state, const Endpoint& endpoin
 class TableMaker {
  public:
   TableMaker(const Catalogue& catalogue, const Policy& policy)
-      : catalogue_(catalogue), policy_(policy), profile_(profile(policy.profile)) {}
+      : catalogue_(catalogue), policy_(policy) {}
 
   std::vector<PortLine> lines() {
     for (const auto& [id, service] : catalogue_.services) {
@@ -52,38 +53,14 @@ class TableMaker {
   }
   void add(const Service& service, const Function* function,
            const std::vector<Endpoint>& endpoints);
-  void say_allowed(const Service& service, const ServiceState& state, PortLine& line) const;
 
   const Catalogue& catalogue_;
   const Policy& policy_;
-  Profile profile_;
   std::vector<PortLine> lines_;
 };
 
-void TableMaker::say_allowed(const Service& service, const ServiceState& state,
-                             PortLine& line) const {
-  const bool out = line.endpoint->direction == Direction::Out;
-  if (!policy_.enforcing || service.switching == Switch::Host || (out && !profile_.deny_outgoing)) {
-    line.allowed = true;
-    return;
-  }
-  line.allowed = find_open(state, *line.endpoint) != nullptr;
-  if (line.allowed == false)
-    return;
-  const auto found = policy_.services.find(service.id);
-  const ServicePolicy said = found == policy_.services.end() ? ServicePolicy{} : found->second;
-  for (const auto& [name, interface] : policy_.interfaces)
-    if (const auto& on = said.on; !on || std::find(on->begin(), on->end(), name) != on->end())
-      line.on.push_back(name);
-  line.allowed = policy_.interfaces.empty() || !line.on.empty();
-  if (!out)
-    for (const Prefix& prefix : said.from)
-      line.from.push_back(to_text(prefix));
-}
-
 void TableMaker::add(const Service& service, const Function* function,
                      const std::vector<Endpoint>& endpoints) {
-  const ServiceState state = service_state(service, policy_, profile_);
   for (const Endpoint& endpoint : endpoints) {
     PortLine line{.service = &service, .function = function, .endpoint = &endpoint};
     const bool in = endpoint.direction == Direction::In;
@@ -93,7 +70,6 @@ void TableMaker::add(const Service& service, const Function* function,
       line.ports = chosen_ports(*ports, service, function, policy_);
     line.enhanced = open_by_default(service, endpoint, "enhanced");
     line.standard = open_by_default(service, endpoint, "standard");
-    say_allowed(service, state, line);
     lines_.push_back(std::move(line));
   }
 }
@@ -112,12 +88,65 @@ int fit(const PortLine& line, const Listener& listener) {
   return unit ? 3 : 2;
 }
 
+// What a packet of the line's endpoint looks like on an interface.
+PacketQuery query_of(const PortLine& line, const Policy& policy, const std::string& interface) {
+  const Endpoint& endpoint = *line.endpoint;
+  const auto chosen = [&](const std::optional<Ports>& ports) {
+    return ports ? chosen_ports(*ports, *line.service, line.function, policy) : std::nullopt;
+  };
+  const bool in = endpoint.direction == Direction::In;
+  return {.direction = endpoint.direction,
+          .interface = interface,
+          .protocols = endpoint.protocols,
+          .source_ports = chosen(in ? endpoint.remote : endpoint.local),
+          .destination_ports = chosen(in ? endpoint.local : endpoint.remote)};
+}
+
+// Asks the rules about a line on one interface, or on all.
+void ask(PortLine& line, const Compilation& in_force, const std::string& interface) {
+  const auto answer =
+      explain(query_of(line, in_force.policy, interface), in_force.compiled.rules, in_force.policy);
+  if (!answer)
+    return;
+  bool accepted = false;
+  bool refused = false;
+  for (const Outcome& outcome : answer->outcomes) {
+    const Verdict verdict = outcome.rule->verdict;
+    const bool accepts = verdict == Verdict::Accept || verdict == Verdict::Limit;
+    (accepts ? accepted : refused) = true;
+  }
+  if (!accepted)
+    return;
+  line.allowed = true;
+  // What a host needs is open for the one family and the one side that need it.
+  line.partly = line.partly || (refused && line.service->switching != Switch::Host);
+  if (!interface.empty())
+    line.on.push_back(interface);
+}
+
 }  // namespace
 
-PortTable port_table(const Catalogue& catalogue, const Compilation& in_force,
+void tell_allowed(PortTable& table, const Compilation& in_force) {
+  const Policy& policy = in_force.policy;
+  for (PortLine& line : table.lines) {
+    line.allowed = !policy.enforcing;
+    if (!policy.enforcing || (!line.ports && line.endpoint->scope == Scope::Internal))
+      continue;
+    for (const auto& [name, interface] : policy.interfaces)
+      ask(line, in_force, name);
+    if (policy.interfaces.empty())
+      ask(line, in_force, "");
+    const auto said = policy.services.find(line.service->id);
+    if (line.partly && line.endpoint->direction == Direction::In && said != policy.services.end())
+      for (const Prefix& prefix : said->second.from)
+        line.from.push_back(to_text(prefix));
+  }
+}
+
+PortTable port_table(const Catalogue& catalogue, const Policy& policy,
                      std::vector<Listener> listeners) {
   PortTable table;
-  table.lines = TableMaker(catalogue, in_force.policy).lines();
+  table.lines = TableMaker(catalogue, policy).lines();
   table.sockets.reserve(listeners.size());
   for (Listener& listener : listeners) {
     PortLine* best = nullptr;

@@ -22,9 +22,10 @@ struct PortLine {
                                  // Local ones where the direction is In, else the other side's
   bool enhanced = false;         // open by default under that profile
   bool standard = false;
-  std::optional<bool> allowed;       // by the policy's services, somewhere; nullopt: not known
+  std::optional<bool> allowed;       // by the rules, somewhere; nullopt: not known
+  bool partly = false;               // and refused to others there
   std::vector<std::string> on;       // where, by the policy's names; empty: on every interface
-  std::vector<std::string> from;     // whom; empty: anybody
+  std::vector<std::string> from;     // whom the service is for; empty: anybody
   std::vector<std::size_t> sockets;  // that listen at these ports, into PortTable::sockets
 };
 
@@ -43,7 +44,11 @@ struct PortTable {
 // A listener belongs to the endpoint whose ports hold its port; where several do, to the one whose
 // service has its unit. Endpoints with ports known only at run time are found by the unit. Loopback
 // counts: a service may well be for the gateway alone.
-PortTable port_table(const Catalogue& catalogue, const Compilation& in_force,
+PortTable port_table(const Catalogue& catalogue, const Policy& policy,
                      std::vector<Listener> listeners);
+
+// Fills in what the rules allow, whichever rule it is that does: `allowed`, `partly`, `on` and
+// `from` of every line. It is about first packets of flows on a wire.
+void tell_allowed(PortTable& table, const Compilation& in_force);
 
 }  // namespace quay

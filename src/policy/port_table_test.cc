@@ -19,7 +19,9 @@ Listener server(Protocol protocol, Port port, const std::string& unit = {}) {
 PortTable table(const std::string& policy_text, std::vector<Listener> listeners = {}) {
   Compilation in_force{read_policy(policy_text), {}};
   in_force.compiled = compile(in_force.policy, shipped_catalogue(), kNow);
-  return port_table(shipped_catalogue(), in_force, std::move(listeners));
+  PortTable result = port_table(shipped_catalogue(), in_force.policy, std::move(listeners));
+  tell_allowed(result, in_force);
+  return result;
 }
 
 const PortLine* line(const PortTable& table, const std::string& service, Direction direction) {
@@ -74,7 +76,22 @@ TEST(PortTable, KeepsTheFactsApart) {
   const PortLine* flows = line(facts, "flows", Direction::Out);
   EXPECT_FALSE(flows->enhanced);
   EXPECT_TRUE(flows->standard);
-  EXPECT_EQ(flows->allowed, false);
+  EXPECT_EQ(flows->allowed, true);  // over the ports of cms-update and licensing
+  EXPECT_EQ(line(facts, "remote-cms", Direction::Out)->allowed, false);
+  // Whichever rule it is that opens.
+  facts = table(interfaces +
+                "[[rules]]\nrule = \"allow in on eth1 to any port 1883 proto tcp\"\n"
+                "[[rules]]\nrule = \"deny from 203.0.113.7\"\n");
+  mqtt = line(facts, "mqtt", Direction::In);
+  EXPECT_EQ(mqtt->allowed, true);
+  EXPECT_FALSE(mqtt->partly);
+  EXPECT_EQ(join(mqtt->on, ","), "wan");
+  const PortLine* ssh = line(facts, "ssh", Direction::In);
+  EXPECT_TRUE(ssh->partly && ssh->from.empty());
+  EXPECT_EQ(join(ssh->on, ","), "lan,wan");
+  EXPECT_EQ(line(facts, "dhcp-client", Direction::In)->allowed, true);
+  EXPECT_EQ(line(facts, "node-red", Direction::In)->allowed, false);
+  EXPECT_EQ(line(table("enforcing = false\n"), "mqtt", Direction::In)->allowed, true);
   // Nowhere is not allowed; under standard everything may leave.
   facts =
       table("profile = \"standard\"\n" + interfaces + "[services.mqtt]\nenabled = true\non = []\n");
