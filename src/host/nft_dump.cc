@@ -2,7 +2,7 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <string_view>
 #include <system_error>
 
 #include <libmnl/libmnl.h>
@@ -45,7 +45,7 @@ NftDump::~NftDump() {
     mnl_socket_close(socket_);
 }
 
-Result<std::optional<std::string>> NftDump::ask(const Question& question) {
+Result<void> NftDump::send(const Question& question) {
   if (socket_ == nullptr)
     return fail(kernel_error(ENOTCONN));
   alignas(nlmsghdr) std::array<char, 1024> request{};
@@ -64,32 +64,47 @@ Result<std::optional<std::string>> NftDump::ask(const Question& question) {
                       question.set.c_str());
   if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0)
     return fail(kernel_error(errno));
+  return {};
+}
+
+namespace {
+
+// Takes the messages of one packet from the kernel. Returns the error that ends the answer, 0 where
+// it ends well, nullopt while there is more to come.
+std::optional<int> take(std::string_view packet, std::string& answer, bool& interrupted) {
+  const auto* part = reinterpret_cast<const nlmsghdr*>(packet.data());
+  int rest = static_cast<int>(packet.size());
+  for (; mnl_nlmsg_ok(part, rest); part = mnl_nlmsg_next(part, &rest)) {
+    interrupted = interrupted || (part->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+    if (part->nlmsg_type == NLMSG_DONE)
+      return 0;
+    if (part->nlmsg_type == NLMSG_ERROR)
+      return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(part))->error;
+    answer.append(reinterpret_cast<const char*>(part), part->nlmsg_len);
+    answer.resize(NLMSG_ALIGN(answer.size()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> NftDump::ask(const Question& question) {
+  if (auto sent = send(question); !sent)
+    return fail(sent.error());
   std::string answer;
   alignas(nlmsghdr) std::array<char, 65536> buffer{};
-  for (;;) {
+  for (std::optional<int> error; !error;) {
     const ssize_t size = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR)
-      continue;
-    if (size < 0)
+    if (size < 0 && errno != EINTR)
       return fail(kernel_error(errno));
-    const auto* part = reinterpret_cast<const nlmsghdr*>(buffer.data());
-    int rest = static_cast<int>(size);
-    for (; mnl_nlmsg_ok(part, rest); part = mnl_nlmsg_next(part, &rest)) {
-      interrupted_ = interrupted_ || (part->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-      if (part->nlmsg_type == NLMSG_DONE)
-        return answer;
-      if (part->nlmsg_type == NLMSG_ERROR) {
-        const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(part));
-        if (error->error == 0)
-          return answer;
-        if (error->error == -ENOENT)
-          return std::nullopt;
-        return fail(kernel_error(-error->error));
-      }
-      answer.append(reinterpret_cast<const char*>(part), part->nlmsg_len);
-      answer.resize((answer.size() + NLMSG_ALIGNTO - 1) / NLMSG_ALIGNTO * NLMSG_ALIGNTO);
-    }
+    if (size > 0)
+      error = take({buffer.data(), static_cast<std::size_t>(size)}, answer, interrupted_);
+    if (error == ENOENT)
+      return std::nullopt;
+    if (error && *error != 0)
+      return fail(kernel_error(*error));
   }
+  return answer;
 }
 
 Result<std::string> NftDump::generation() {

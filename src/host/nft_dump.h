@@ -28,6 +28,7 @@ class NftDump {
 
  private:
   struct Question;
+  Result<void> send(const Question& question);
   // The messages of the answer; nullopt when there is no such thing.
   Result<std::optional<std::string>> ask(const Question& question);
   Result<std::string> generation();

@@ -50,12 +50,13 @@ Result<std::string> Nftables::command(const std::string& text) {
 }
 
 Result<std::string> Nftables::list() {
-  const auto table = dump_.table(NFPROTO_INET, "quaymaster");
+  const auto dump = dump_.table(NFPROTO_INET, "quaymaster");
+  if (!dump)
+    return fail(dump.error());
+  const std::optional<nft::Table>& table = *dump;
   if (!table)
-    return fail(table.error());
-  if (!*table)
     return std::string();
-  if (auto text = nft_listing(**table))
+  if (auto text = nft_listing(*table))
     return std::move(*text);
   // Something strange is in it; nft has words for that.
   return command("list table inet quaymaster");

@@ -53,7 +53,7 @@ class Attributes {
       return std::nullopt;
     }
     Number big_endian = 0;
-    std::memcpy(&big_endian, value->data(), sizeof big_endian);
+    value->copy(reinterpret_cast<char*>(&big_endian), sizeof big_endian);
     if constexpr (sizeof(Number) == 8)
       return be64toh(big_endian);
     if constexpr (sizeof(Number) == 4)
@@ -282,7 +282,7 @@ Reading read_objref(Attributes& in) {
 }
 
 nft::Expression read_expression(std::string_view bytes) {
-  static const std::map<std::string, Reading (*)(Attributes&), std::less<>> kReaders{
+  static const std::map<std::string, Reading (*)(Attributes&), std::less<>> readers{
       {"bitwise", read_bitwise},     {"byteorder", read_byteorder}, {"cmp", read_compare},
       {"counter", read_counter},     {"ct", read_conntrack},        {"dynset", read_dynset},
       {"immediate", read_immediate}, {"limit", read_limit},         {"log", read_log},
@@ -291,8 +291,8 @@ nft::Expression read_expression(std::string_view bytes) {
   Attributes in(bytes);
   const std::string name = in.text(NFTA_EXPR_NAME);
   const auto data = in.bytes(NFTA_EXPR_DATA);
-  const auto reader = kReaders.find(name);
-  if (reader == kReaders.end() || in.rest())
+  const auto reader = readers.find(name);
+  if (reader == readers.end() || in.rest())
     return nft::Unknown{"expression " + name};
   Attributes fields(data.value_or(std::string_view()));
   auto expression = reader->second(fields);

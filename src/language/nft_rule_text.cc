@@ -191,7 +191,7 @@ class RuleWriter {
   void put_pending() {
     if (std::exchange(family_pending_, false))
       words_.emplace_back(family_ == Family::V4 ? "meta nfproto ipv4" : "meta nfproto ipv6");
-    if (std::exchange(protocol_pending_, false))
+    if (std::exchange(protocol_pending_, false) && protocol_)
       words_.push_back("meta l4proto " + protocol_name(*protocol_));
   }
 
@@ -201,7 +201,7 @@ class RuleWriter {
   bool compare_network(const nft::Compare& compare, const nft::Payload& load, nft::Bytes mask);
   bool compare_transport(const nft::Compare& compare, const nft::Payload& load);
   bool put_range(const nft::Compare& first, const nft::Payload& load, const std::string& field,
-                 bool icmp);
+                 std::optional<Protocol> icmp = std::nullopt);
   Text address_field(nft::Register from) const;
   Text lookup_field(const KeyPart& part, const Loaded& loaded) const;
 
@@ -357,13 +357,13 @@ bool RuleWriter::compare_network(const nft::Compare& compare, const nft::Payload
 }
 
 bool RuleWriter::put_range(const nft::Compare& first, const nft::Payload& load,
-                           const std::string& field, bool icmp) {
+                           const std::string& field, std::optional<Protocol> icmp) {
   const auto* last = next_ == nullptr ? nullptr : std::get_if<nft::Compare>(next_);
   if (first.operation == NFT_CMP_EQ) {
     const std::uint64_t value = big_endian(first.value);
-    return put(fmt::format("{} {}", field,
-                           icmp ? icmp_type_name(*protocol_, static_cast<std::uint8_t>(value))
-                                : std::to_string(value)));
+    return put(fmt::format(
+        "{} {}", field,
+        icmp ? icmp_type_name(*icmp, static_cast<std::uint8_t>(value)) : std::to_string(value)));
   }
   // The second half of a range was listed with the first.
   if (first.operation == NFT_CMP_LTE)
@@ -384,7 +384,7 @@ bool RuleWriter::compare_transport(const nft::Compare& compare, const nft::Paylo
     if (load.offset != 0 || load.length != 1 || family_ != family)
       return false;
     family_pending_ = protocol_pending_ = false;
-    return put_range(compare, load, name + " type", true);
+    return put_range(compare, load, name + " type", protocol_);
   }
   if (!has_ports(*protocol_))
     return false;
@@ -395,7 +395,7 @@ bool RuleWriter::compare_transport(const nft::Compare& compare, const nft::Paylo
                            big_endian(compare.value.substr(2))));
   if (load.length != 2 || (load.offset != 0 && load.offset != 2))
     return false;
-  return put_range(compare, load, name + (load.offset == 0 ? " sport" : " dport"), false);
+  return put_range(compare, load, name + (load.offset == 0 ? " sport" : " dport"));
 }
 
 // A whole source address, as dynamic sets hold.
