@@ -134,7 +134,6 @@ json::array effects_json(const std::vector<Effect>& effects) {
                                   {"from", effect.from},
                                   {"interfaces", texts(effect.interfaces)},
                                   {"origin", effect.origin},
-                                  {"partly", effect.partly},
                                   {"text", to_text(effect)}});
   return result;
 }
@@ -319,7 +318,7 @@ json::value to_json(const Plan& plan, bool applied) {
                       {"opens", effects_json(plan.effects.opens)},
                       {"closes", effects_json(plan.effects.closes)},
                       {"stops", texts(plan.effects.stops)},
-                      {"effects_known", plan.effects_known},
+                      {"effects_known", plan.effects_known && plan.effects.complete},
                       {"disrupts", "rules"},
                       {"notes", texts(plan.notes)},
                       {"warnings", texts(plan.warnings)},

@@ -13,8 +13,6 @@ namespace quay {
 namespace {
 
 constexpr std::size_t kRememberedRevisions = 16;
-// Comparing costs the square of the rules; beyond this it would keep the daemon from its work.
-constexpr std::size_t kComparedRules = 1000;
 
 Refusal refuse(Refusal::Kind kind, std::vector<Error> errors) {
   return {.kind = kind, .errors = std::move(errors), .changed = {}};
@@ -243,9 +241,8 @@ std::expected<Plan, Refusal> Manager::plan(const Change& change) {
     return std::unexpected(
         refuse(Refusal::Kind::Invalid, failed_tests(report, change.edit ? "" : paths_.policy)));
   const std::optional<Compilation> before = effective();
-  plan.effects_known = before && before->compiled.rules.size() <= kComparedRules &&
-                       plan.next.compiled.rules.size() <= kComparedRules;
-  if (plan.changes && before && plan.effects_known)
+  plan.effects_known = before.has_value();
+  if (plan.changes && before)
     plan.effects = effects(*before, as_enforced(plan.next), catalogue_, now);
   return plan;
 }

@@ -34,8 +34,7 @@ struct Plan {
   std::string revision;  // of `next`
   std::string text;      // that the policy file then holds
   Effects effects;
-  bool effects_known = true;  // false: what is in force now is not known rule by rule, or there
-                              // are too many rules
+  bool effects_known = true;          // false: what is in force now is not known rule by rule
   std::vector<std::string> notes;     // about the edit
   std::vector<std::string> warnings;  // about the policy that comes out
   bool changes = false;               // the policy differs from the one in force

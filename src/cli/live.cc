@@ -171,8 +171,10 @@ void print_plan(const LiveContext& context, const json::value& plan) {
     out << "  stops " << sentence << '\n';
   print_effects(context, plan, "Opens", "opens", Colour::Green);
   if (!flag(plan, "effects_known"))
-    out << "Note    what opens and closes is not known: what is in force stands for no policy, or "
-           "there are too many rules\n";
+    out << (list(plan, "closes").empty() && list(plan, "opens").empty()
+                ? "Note    what opens and closes is not known: what is in force stands for no "
+                  "policy\n"
+                : "Note    more opens or closes than these lines say\n");
   else if (flag(plan, "changes") && list(plan, "closes").empty() && list(plan, "opens").empty())
     out << "Note    nothing opens or closes by this; at most it is limited, refused or logged "
            "otherwise\n";

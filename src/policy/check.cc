@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "packetset/box.h"
 #include "policy/explain.h"
+#include "policy/idle_rules.h"
 #include "policy/service_state.h"
 
 namespace quay {
@@ -16,43 +16,25 @@ bool operator_made(const Rule& rule) {
   return rule.origin.kind == Origin::Kind::Own || rule.origin.kind == Origin::Kind::Opening;
 }
 
-// True when rules before `index` decide every packet of it.
-bool hidden(const RuleList& rules, std::size_t index, const InterfaceNames& names) {
-  for (const Family family : {Family::V4, Family::V6}) {
-    const Box whole = box_of(rules[index].match, family, names);
-    std::vector<Box> rest;
-    if (!whole.empty())
-      rest.push_back(whole);
-    for (std::size_t i = 0; i < index && !rest.empty(); ++i) {
-      if (rules[i].direction != rules[index].direction || rules[i].until)
-        continue;
-      std::vector<Box> left;
-      for (const Box& box : rest) {
-        std::vector<Box> outside = subtract(box, box_of(rules[i].match, family, names));
-        std::move(outside.begin(), outside.end(), std::back_inserter(left));
-      }
-      rest = std::move(left);
-    }
-    if (!rest.empty())
-      return false;
-  }
-  return true;
+std::string deciders_text(const std::vector<Origin>& deciders) {
+  constexpr std::size_t most = 3;
+  std::vector<std::string> names;
+  for (const Origin& origin : deciders)
+    if (names.size() < most)
+      names.push_back(origin.text());
+  if (deciders.size() > most)
+    names.push_back(fmt::format("{} more", deciders.size() - most));
+  return join(names, ", ");
 }
 
-// An operator's rule is dead when none of the rules that it stands for decides a packet.
-void find_dead(const RuleList& rules, std::vector<std::string>& warnings) {
-  const InterfaceNames names(rules);
-  for (std::size_t i = 0; i < rules.size();) {
-    const Origin& origin = rules[i].origin;
-    bool dead = operator_made(rules[i]);
-    std::size_t next = i;
-    for (; next < rules.size() && rules[next].origin == origin; ++next)
-      dead = dead && hidden(rules, next, names);
-    if (dead)
-      warnings.push_back(
-          fmt::format("{} decides nothing: the rules before it take every packet ({})",
-                      origin.text(), rules[i].reason));
-    i = next;
+void find_idle(const RuleList& rules, std::vector<std::string>& warnings) {
+  for (const IdleRule& idle : idle_rules(rules)) {
+    const std::string what =
+        idle.redundant ? "changes nothing: without it its packets fare the same"
+                       : fmt::format("decides nothing: every packet of it is decided before, by {}",
+                                     deciders_text(idle.deciders));
+    warnings.push_back(
+        fmt::format("{} {} ({})", idle.rule->origin.text(), what, idle.rule->reason));
   }
 }
 
@@ -143,7 +125,7 @@ void run_tests(const Policy& policy, const Compiled& compiled, Report& report) {
 Report check(const Policy& policy, const Catalogue& catalogue, const Compiled& compiled) {
   Report report;
   report.warnings = compiled.notes;
-  find_dead(compiled.rules, report.warnings);
+  find_idle(compiled.rules, report.warnings);
   find_opened_internals(policy, catalogue, compiled.rules, report.warnings);
   find_unnamed_interfaces(policy, report.warnings);
   std::sort(report.warnings.begin(), report.warnings.end());

@@ -2,240 +2,251 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+#include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "packetset/box.h"
-#include "policy/numbered.h"
+#include "packetset/packet_space.h"
+#include "policy/box_text.h"
 
 namespace quay {
 namespace {
 
-bool accepts(Verdict verdict) {
-  return verdict == Verdict::Accept || verdict == Verdict::Limit;
-}
+constexpr std::size_t kMostLines = 32;  // of one origin, in one direction
 
-bool same_packets_and_fate(const Rule& a, const Rule& b) {
-  return a.direction == b.direction && a.verdict == b.verdict && a.until == b.until &&
-         a.match == b.match;
-}
+constexpr Outcomes kAccepted = 2;
+constexpr Outcomes kRefused = 4;
 
-// How a rule list decides some packets of one family.
-struct Fate {
-  std::vector<Box> accepted;
-  std::vector<Box> refused;
-  std::set<std::string> services;  // that accept some, "lon.rni"
-};
+bool accepts(const Rule& rule) {
+  return rule.verdict == Verdict::Accept || rule.verdict == Verdict::Limit;
+}
 
 std::string service_name(const Origin& origin) {
   return origin.name + (origin.function.empty() ? "" : "." + origin.function);
 }
 
-Fate fate(std::vector<Box> rest, Direction direction, Family family, const RuleList& rules,
-          const InterfaceNames& names) {
-  Fate result;
-  std::erase_if(rest, [](const Box& box) { return box.empty(); });
-  for (const Rule& rule : rules) {
-    if (rest.empty())
-      break;
-    if (rule.direction != direction)
-      continue;
-    const Box decided = box_of(rule.match, family, names);
-    std::vector<Box> left;
-    for (Box& box : rest) {
-      Box common = intersect(box, decided);
-      if (common.empty()) {
-        left.push_back(std::move(box));
-        continue;
-      }
-      std::vector<Box> outside = subtract(box, decided);
-      std::move(outside.begin(), outside.end(), std::back_inserter(left));
-      (accepts(rule.verdict) ? result.accepted : result.refused).push_back(std::move(common));
-      if (accepts(rule.verdict) && rule.origin.kind == Origin::Kind::Service)
-        result.services.insert(service_name(rule.origin));
-    }
-    rest = std::move(left);
+// Origins by number: what a diagram can tell.
+class Origins {
+ public:
+  // Even, as kContinue must not be in it.
+  Outcomes number(const Origin& origin) {
+    const auto [known, fresh] = numbers_.try_emplace(origin.text(), origins_.size());
+    if (fresh)
+      origins_.push_back(origin);
+    return static_cast<Outcomes>(2 * (known->second + 1));
   }
-  return result;
-}
+  const Origin& of(Outcomes number) const { return origins_[number / 2 - 1]; }
 
-// Takes part in the comparison: what every host needs is the same under every policy.
-bool counts(const Rule& rule) {
-  return rule.origin.kind != Origin::Kind::Host;
-}
+ private:
+  std::map<std::string, std::size_t> numbers_;
+  std::vector<Origin> origins_;
+};
 
-bool same_order(const RuleList& before, const RuleList& after) {
-  const auto own = [](const RuleList& rules) {
-    std::vector<const Rule*> result;
+// One direction and one family: who decides what under either policy.
+class View {
+ public:
+  View(Direction direction, Family family, const RuleList& before, const RuleList& after,
+       const InterfaceNames& names, Origins& origins)
+      : wire_(box_of(PacketQuery{.direction = direction}, family, names)),
+        space_(family, names, boxes(direction, family, before, after, names)) {
+    const auto deciders = [&](const RuleList& rules) {
+      return chain(direction, family, rules, names,
+                   [&](const Rule& rule) { return origins.number(rule.origin); });
+    };
+    const auto accepted = [&](const RuleList& rules) {
+      return store().replace(
+          chain(direction, family, rules, names,
+                [](const Rule& rule) { return accepts(rule) ? kAccepted : kRefused; }),
+          [](Outcomes outcomes) -> Outcomes { return outcomes == kAccepted ? kMostOutcomes : 0; });
+    };
+    before_ = deciders(before);
+    after_ = deciders(after);
+    const Diagram wire = space_.diagram(wire_, kMostOutcomes, 0);
+    accepted_before_ = store().intersect(wire, accepted(before));
+    accepted_after_ = store().intersect(wire, accepted(after));
+  }
+
+  DiagramStore& store() { return space_.store(); }
+  PacketSpace& space() { return space_; }
+  const Box& wire() const { return wire_; }
+
+  Diagram opened() { return store().subtract(accepted_after_, accepted_before_); }
+  Diagram closed() { return store().subtract(accepted_before_, accepted_after_); }
+
+  // Who decides the packets of a set, under the old policy or the new one.
+  std::vector<Outcomes> before(Diagram set) { return named(store().intersect(set, before_)); }
+  std::vector<Outcomes> after(Diagram set) { return named(store().intersect(set, after_)); }
+  std::vector<Outcomes> accepting_after() { return after(accepted_after_); }
+  // Those packets of a set that `decider` decides.
+  Diagram decided_before(Diagram set, Outcomes decider) { return part(set, before_, decider); }
+  Diagram decided_after(Diagram set, Outcomes decider) { return part(set, after_, decider); }
+
+ private:
+  static std::vector<Box> boxes(Direction direction, Family family, const RuleList& before,
+                                const RuleList& after, const InterfaceNames& names) {
+    std::vector<Box> all{box_of(PacketQuery{.direction = direction}, family, names)};
+    for (const RuleList* rules : {&before, &after})
+      for (const Rule& rule : *rules)
+        if (rule.direction == direction)
+          all.push_back(box_of(rule.match, family, names));
+    return all;
+  }
+  template <typename Outcome>
+  Diagram chain(Direction direction, Family family, const RuleList& rules,
+                const InterfaceNames& names, Outcome outcome) {
+    std::vector<Diagram> steps;
     for (const Rule& rule : rules)
-      if (rule.origin.kind == Origin::Kind::Own)
-        result.push_back(&rule);
-    return result;
-  };
-  const std::vector<const Rule*> a = own(before);
-  const std::vector<const Rule*> b = own(after);
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Rule* x, const Rule* y) { return same_packets_and_fate(*x, *y); });
-}
+      if (rule.direction == direction)
+        steps.push_back(
+            space_.diagram(box_of(rule.match, family, names), outcome(rule), kContinue));
+    return store().sequence(steps);
+  }
+  std::vector<Outcomes> named(Diagram deciders) {
+    std::vector<Outcomes> numbers = store().outcomes(deciders);
+    std::erase_if(numbers, [](Outcomes number) { return number <= kContinue; });
+    return numbers;
+  }
+  Diagram part(Diagram set, Diagram deciders, Outcomes decider) {
+    return store().intersect(set, store().replace(deciders, [&](Outcomes number) -> Outcomes {
+      return number == decider ? kMostOutcomes : 0;
+    }));
+  }
 
-Compilation without_ended(Compilation compilation, TimePoint now) {
-  std::erase_if(compilation.compiled.rules,
-                [&](const Rule& rule) { return rule.until && *rule.until <= now; });
-  return compilation;
+  Box wire_;
+  PacketSpace space_;
+  Diagram before_ = 0;
+  Diagram after_ = 0;
+  Diagram accepted_before_ = 0;
+  Diagram accepted_after_ = 0;
+};
+
+RuleList without_ended(const RuleList& rules, TimePoint now) {
+  RuleList result = rules;
+  std::erase_if(result, [&](const Rule& rule) { return rule.until && *rule.until <= now; });
+  return result;
 }
 
 // Compares one policy's rules with the other's.
 class Comparison {
  public:
-  Comparison(Compilation before, Compilation after, const Catalogue& catalogue)
-      : before_(std::move(before)),
-        after_(std::move(after)),
+  Comparison(const Compilation& before, const Compilation& after, const Catalogue& catalogue,
+             TimePoint now)
+      : before_(without_ended(before.compiled.rules, now)),
+        after_(without_ended(after.compiled.rules, now)),
+        old_policy_(before.policy),
+        new_policy_(after.policy),
         catalogue_(catalogue),
-        names_(both(before_, after_)),
-        same_order_(same_order(before_.compiled.rules, after_.compiled.rules)) {}
+        names_(both(before_, after_)) {}
 
   Effects take() {
-    look_at(before_, after_);
-    look_at(after_, before_);
+    for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
+      compare(direction);
     for (const std::string& name : stopped_)
-      if (!open_somewhere(name))
+      if (!accepting_.contains(name))
         add_consequence(name);
     return std::move(effects_);
   }
 
  private:
-  static InterfaceNames both(const Compilation& before, const Compilation& after) {
-    RuleList rules = before.compiled.rules;
-    rules.insert(rules.end(), after.compiled.rules.begin(), after.compiled.rules.end());
+  static InterfaceNames both(const RuleList& before, const RuleList& after) {
+    RuleList rules = before;
+    rules.insert(rules.end(), after.begin(), after.end());
     InterfaceNames names(rules);
     names.add(kLoopback.text);
     return names;
   }
 
-  void look_at(const Compilation& mine, const Compilation& other);
-  void add(const Rule& rule, const Policy& policy);
-  void add_default(const Rule& rule, const Policy& policy);
-  void put(std::vector<Effect>& list, Effect effect);
-  bool open_somewhere(const std::string& name) const;
+  void compare(Direction direction);
+  // The packets of one line's origin, in both families.
+  struct Region {
+    std::array<Diagram, 2> packets{};
+  };
+  using Regions = std::map<Outcomes, Region>;
+  void tell(Direction direction, std::array<View, 2>& views, const Regions& regions,
+            const Policy& policy, std::vector<Effect>& list);
+  void note_services(const std::vector<Outcomes>& deciders, std::set<std::string>& names) const {
+    for (const Outcomes decider : deciders)
+      if (const Origin& origin = origins_.of(decider); origin.kind == Origin::Kind::Service)
+        names.insert(service_name(origin));
+  }
+  bool is_default(Outcomes decider) const {
+    return origins_.of(decider).kind == Origin::Kind::Profile;
+  }
   void add_consequence(const std::string& name);
 
-  const Compilation before_;
-  const Compilation after_;
+  const RuleList before_;
+  const RuleList after_;
+  const Policy& old_policy_;
+  const Policy& new_policy_;
   const Catalogue& catalogue_;
   InterfaceNames names_;
-  bool same_order_;
+  Origins origins_;
   Effects effects_;
-  std::set<std::string> stopped_;
+  std::set<std::string> stopped_;    // services that let something pass that no longer passes
+  std::set<std::string> accepting_;  // and those that still let something pass
 };
 
-void Comparison::look_at(const Compilation& mine, const Compilation& other) {
-  for (const Rule& rule : mine.compiled.rules) {
-    if (!counts(rule))
-      continue;
-    const bool moved = rule.origin.kind == Origin::Kind::Own && !same_order_;
-    const auto& others = other.compiled.rules;
-    if (!moved && std::any_of(others.begin(), others.end(), [&](const Rule& theirs) {
-          return counts(theirs) && same_packets_and_fate(rule, theirs);
-        }))
-      continue;
-    if (rule.origin.kind == Origin::Kind::Profile)
-      add_default(rule, mine.policy);
-    else
-      add(rule, mine.policy);
-  }
-}
-
-void Comparison::put(std::vector<Effect>& list, Effect effect) {
-  const auto own = [](const Effect& one) { return one.origin.starts_with("rule "); };
-  for (Effect& known : list) {
-    if (known.direction != effect.direction || known.to != effect.to || known.from != effect.from)
-      continue;
-    // A rule that moved is one rule, under its new number.
-    const bool moved = own(known) && own(effect) && known.interfaces == effect.interfaces;
-    if (known.origin != effect.origin && !moved)
-      continue;
-    known.origin = std::move(effect.origin);
-    known.partly = known.partly || effect.partly;
-    if (effect.interfaces.empty())
-      known.interfaces.clear();
-    if (!known.interfaces.empty())
-      for (std::string& name : effect.interfaces)
-        if (std::find(known.interfaces.begin(), known.interfaces.end(), name) ==
-            known.interfaces.end())
-          known.interfaces.push_back(std::move(name));
-    return;
-  }
-  list.push_back(std::move(effect));
-}
-
-void Comparison::add(const Rule& rule, const Policy& policy) {
-  const RuleList& before = before_.compiled.rules;
-  const RuleList& after = after_.compiled.rules;
-  bool opens = false;
-  bool closes = false;
-  bool stays = false;  // for some of the packets
-  for (const Family family : {Family::V4, Family::V6}) {
-    const Box wire = box_of(PacketQuery{.direction = rule.direction}, family, names_);
-    Fate old_fate = fate({intersect(box_of(rule.match, family, names_), wire)}, rule.direction,
-                         family, before, names_);
-    const Fate once_open = fate(old_fate.accepted, rule.direction, family, after, names_);
-    const Fate once_closed =
-        fate(std::move(old_fate.refused), rule.direction, family, after, names_);
-    opens = opens || !once_closed.accepted.empty();
-    closes = closes || !once_open.refused.empty();
-    stays = stays || !once_open.accepted.empty() || !once_closed.refused.empty();
-    if (!once_open.refused.empty())
-      for (const std::string& name : old_fate.services)
-        if (!once_open.services.contains(name))
-          stopped_.insert(name);
-  }
-  const Match& match = rule.match;
-  Effect effect{.direction = rule.direction,
-                .to = end_label(match.destinations, match.destination_ports, match.protocols),
-                .from = end_label(match.sources, match.source_ports,
-                                  match.source_ports ? match.protocols : std::vector<Protocol>{}),
-                .interfaces = {},
-                .origin = rule.origin.text(),
-                .partly = stays || (opens && closes)};
-  if (match.interface && !match.interface_is_not)
-    effect.interfaces.push_back(interface_label(policy, *match.interface));
-  if (opens)
-    put(effects_.opens, effect);
-  if (closes)
-    put(effects_.closes, std::move(effect));
-}
-
-// What no other rule decides.
-void Comparison::add_default(const Rule& rule, const Policy& policy) {
-  const bool mine_is_new = &policy == &after_.policy;
-  if (!mine_is_new)
-    return;
-  put(accepts(rule.verdict) ? effects_.opens : effects_.closes,
-      {.direction = rule.direction,
-       .to = rule.direction == Direction::Forward ? "routed packets" : "everything else",
-       .from = "Anywhere",
-       .interfaces = {},
-       .origin = rule.origin.text()});
-}
-
-// True when the new rules still let a packet of the service pass.
-bool Comparison::open_somewhere(const std::string& name) const {
-  const RuleList& rules = after_.compiled.rules;
-  return std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) {
-    if (rule.origin.kind != Origin::Kind::Service || service_name(rule.origin) != name)
-      return false;
-    for (const Family family : {Family::V4, Family::V6}) {
-      const Box wire = box_of(PacketQuery{.direction = rule.direction}, family, names_);
-      if (fate({intersect(box_of(rule.match, family, names_), wire)}, rule.direction, family, rules,
-               names_)
-              .services.contains(name))
-        return true;
+void Comparison::compare(Direction direction) {
+  std::array<View, 2> views{View(direction, Family::V4, before_, after_, names_, origins_),
+                            View(direction, Family::V6, before_, after_, names_, origins_)};
+  Regions opened;
+  Regions closed;    // by rules that refuse
+  Regions given_up;  // by the end of rules that accepted
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    View& view = views[i];
+    const Diagram opens = view.opened();
+    for (const Outcomes decider : view.after(opens))
+      opened[decider].packets[i] = view.decided_after(opens, decider);
+    const Diagram closes = view.closed();
+    for (const Outcomes decider : view.after(closes)) {
+      const Diagram refused = view.decided_after(closes, decider);
+      if (!is_default(decider)) {
+        closed[decider].packets[i] = refused;
+        continue;
+      }
+      for (const Outcomes former : view.before(refused))
+        given_up[is_default(former) ? decider : former].packets[i] =
+            view.decided_before(refused, former);
     }
-    return false;
-  });
+    note_services(view.before(closes), stopped_);
+    note_services(view.accepting_after(), accepting_);
+  }
+  tell(direction, views, opened, new_policy_, effects_.opens);
+  tell(direction, views, given_up, old_policy_, effects_.closes);
+  tell(direction, views, closed, new_policy_, effects_.closes);
+  for (View& view : views)
+    effects_.complete = effects_.complete && !view.store().exhausted();
+}
+
+void Comparison::tell(Direction direction, std::array<View, 2>& views, const Regions& regions,
+                      const Policy& policy, std::vector<Effect>& list) {
+  const FamilyBoxes whole{views[0].wire(), views[1].wire()};
+  for (const auto& [decider, region] : regions) {
+    Effect effect{.direction = direction,
+                  .to = direction == Direction::Forward ? "routed packets" : "everything else",
+                  .from = "Anywhere",
+                  .interfaces = {},
+                  .origin = origins_.of(decider).text()};
+    if (is_default(decider)) {
+      list.push_back(std::move(effect));
+      continue;
+    }
+    std::array<PacketSpace::Cover, 2> covers;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      covers[i] = views[i].space().cover(region.packets[i], kMostLines);
+      effects_.complete = effects_.complete && covers[i].complete;
+    }
+    for (const FamilyBoxes& boxes : pair_families(covers[0].boxes, covers[1].boxes, whole)) {
+      BoxText text = box_text(boxes, whole, names_, policy);
+      effect.to = std::move(text.to);
+      effect.from = std::move(text.from);
+      effect.interfaces = std::move(text.interfaces);
+      list.push_back(effect);
+    }
+  }
 }
 
 void Comparison::add_consequence(const std::string& name) {
@@ -254,7 +265,7 @@ void Comparison::add_consequence(const std::string& name) {
 
 Effects effects(const Compilation& before, const Compilation& after, const Catalogue& catalogue,
                 TimePoint now) {
-  return Comparison(without_ended(before, now), without_ended(after, now), catalogue).take();
+  return Comparison(before, after, catalogue, now).take();
 }
 
 std::string to_text(const Effect& effect) {
@@ -263,7 +274,7 @@ std::string to_text(const Effect& effect) {
     text += " on " + join(effect.interfaces, ", ");
   if (effect.from != "Anywhere")
     text += " from " + effect.from;
-  return fmt::format("{} ({}){}", text, effect.origin, effect.partly ? ", in part" : "");
+  return fmt::format("{} ({})", text, effect.origin);
 }
 
 }  // namespace quay

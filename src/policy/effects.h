@@ -12,27 +12,27 @@
 
 namespace quay {
 
-// Packets that a rule of one of the two policies names, and that fare otherwise under the other.
+// Packets that fare otherwise under another policy, all combinations of what is said.
 struct Effect {
   Direction direction = Direction::In;
-  std::string to;  // as in NumberedRule
-  std::string from;
+  std::string to;                       // "1883/tcp", "10.0.0.1 22,443/tcp", "Anywhere"
+  std::string from;                     // "Anywhere except 10.0.0.0/8"
   std::vector<std::string> interfaces;  // by the policy's names; empty: every one
-  std::string origin;                   // who names them: "service mqtt", "rule 3"
-  bool partly = false;                  // other rules decide some of them as before
+  std::string origin;                   // what decides them: "service mqtt", "rule 3"
   bool operator==(const Effect&) const = default;
 };
 
 struct Effects {
-  std::vector<Effect> opens;
-  std::vector<Effect> closes;
+  std::vector<Effect> opens;       // together exactly what opens
+  std::vector<Effect> closes;      // and what closes
   std::vector<std::string> stops;  // what no longer works anywhere, a sentence for each
+  bool complete = true;            // false: some lines were too many to tell, or to compute
   bool empty() const { return opens.empty() && closes.empty(); }
 };
 
-// Looks at every rule that stands in one of the two lists alone, and asks both lists about all its
-// packets. Openings that ended before `now` decide nothing. Only first packets of flows on a wire
-// count; accepting up to a limit is accepting.
+// Compares the two policies on every packet. Openings that ended before `now` decide nothing. Only
+// first packets of flows on a wire count, without what every host needs; accepting up to a limit is
+// accepting. What no rule but the profile's decides is told as "everything else".
 Effects effects(const Compilation& before, const Compilation& after, const Catalogue& catalogue,
                 TimePoint now);
 

@@ -37,7 +37,7 @@ TEST(Effects, SayWhatOpensAndCloses) {
       {"", mqtt, "1883/tcp in on lan, wan (service mqtt)\n", ""},
       {mqtt, mqtt + "on = [\"lan\"]\n", "", "1883/tcp in on wan (service mqtt)\n"},
       {mqtt, mqtt + "from = [\"10.0.0.0/8\"]\n", "",
-       "1883/tcp in on lan, wan (service mqtt), in part\n"},
+       "1883/tcp in on lan, wan from Anywhere except 10.0.0.0/8 (service mqtt)\n"},
       {"", "[[rules]]\nrule = \"allow 8080/tcp\"\n", "8080/tcp in (rule 1)\n", ""},
       // What other rules decide already is no effect.
       {"", "[[rules]]\nrule = \"allow in on eth0 from 10.0.0.1 to any port 22 proto tcp\"\n", "",
@@ -49,13 +49,19 @@ TEST(Effects, SayWhatOpensAndCloses) {
       {"",
        "[[rules]]\nrule = \"allow in on eth0 to any port 8080 proto tcp\"\n"
        "[[rules]]\nrule = \"allow 8080/tcp\"\n",
-       "8080/tcp in on lan (rule 1)\n8080/tcp in (rule 2)\n", ""},
+       "8080/tcp in on lan (rule 1)\n8080/tcp in on any but lan (rule 2)\n", ""},
       // The order of own rules.
       {"[[rules]]\nrule = \"allow 80/tcp\"\n[[rules]]\nrule = \"deny from 10.0.0.1\"\n",
        "[[rules]]\nrule = \"deny from 10.0.0.1\"\n[[rules]]\nrule = \"allow 80/tcp\"\n", "",
-       "80/tcp in (rule 2), in part\nAnywhere in from 10.0.0.1 (rule 1), in part\n"},
+       "80/tcp in from 10.0.0.1 (rule 1)\n"},
       {"", "[[rules]]\nrule = \"deny from 10.0.0.1\"\n", "",
-       "Anywhere in from 10.0.0.1 (rule 1), in part\n"},
+       "22,443,2541/tcp in on lan, wan from 10.0.0.1 (rule 1)\n"
+       "2541,5353/udp in on lan, wan from 10.0.0.1 (rule 1)\n"},
+      {"", "[[rules]]\nrule = \"allow proto igmp from 10.0.0.0/8\"\n", "", ""},
+      {"", "[[rules]]\nrule = \"allow proto gre from any to 10.0.0.1\"\n",
+       "10.0.0.1 gre in (rule 1)\n", ""},
+      {"", "[[rules]]\nrule = \"allow proto ipv6 from any\"\n", "ipv6 in from 0.0.0.0/0 (rule 1)\n",
+       ""},
       {"forward = \"drop\"\n", "forward = \"leave\"\n",
        "routed packets forward (profile enhanced)\n", ""},
   };

@@ -1,0 +1,184 @@
+#include "policy/box_text.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "policy/numbered.h"
+
+namespace quay {
+namespace {
+
+using Addresses = IntervalSet<AddressBits>;
+using AddressField = Addresses Box::*;
+
+// An interval as the fewest prefixes.
+void add_prefixes(Interval<AddressBits> range, Family family, std::vector<std::string>& texts) {
+  const int width = address_width(family);
+  for (;;) {
+    int length = width;  // of the widest prefix that begins here and ends in time
+    while (length > 0) {
+      const Prefix wider{{family, range.first}, length - 1};
+      if (wider.range().first != range.first || wider.range().last > range.last ||
+          (range.first >> (width - length) & 1) != 0)
+        break;
+      --length;
+    }
+    const Prefix prefix{{family, range.first}, length};
+    texts.push_back(to_text(prefix));
+    if (prefix.range().last == range.last)
+      return;
+    range.first = prefix.range().last + 1;
+  }
+}
+
+std::vector<std::string> prefix_texts(const Addresses& set, Family family) {
+  std::vector<std::string> texts;
+  for (const Interval<AddressBits>& range : set.intervals())
+    add_prefixes(range, family, texts);
+  return texts;
+}
+
+// The addresses of one side; empty: any.
+std::string addresses_text(const FamilyBoxes& boxes, const FamilyBoxes& whole, AddressField side) {
+  std::vector<std::string> inside;
+  std::vector<std::string> outside;
+  bool any = true;
+  const auto look_at = [&](const std::optional<Box>& box, const std::optional<Box>& all,
+                           Family family) {
+    if (!all)
+      return;
+    const Addresses& everything = (*all).*side;
+    const Addresses mine = box ? (*box).*side : Addresses();
+    any = any && mine == everything;
+    const auto add = [&](const Addresses& set, std::vector<std::string>& texts) {
+      const std::vector<std::string> more = set == everything
+                                                ? std::vector{to_text(every_address(family))}
+                                                : prefix_texts(set, family);
+      texts.insert(texts.end(), more.begin(), more.end());
+    };
+    add(mine, inside);
+    add(everything.subtract(mine), outside);
+  };
+  look_at(boxes.v4, whole.v4, Family::V4);
+  look_at(boxes.v6, whole.v6, Family::V6);
+  if (any)
+    return {};
+  return outside.size() < inside.size() ? "Anywhere except " + join(outside, ", ")
+                                        : join(inside, ", ");
+}
+
+std::string protocols_text(const IntervalSet<std::uint8_t>& protocols) {
+  std::vector<std::string> names;
+  const auto all = IntervalSet<std::uint8_t>::up_to(255);
+  if (protocols == all)
+    return {};
+  const auto add = [&](const IntervalSet<std::uint8_t>& set) {
+    for (const auto& [first, last] : set.intervals())
+      names.push_back(to_text(static_cast<Protocol>(first)) +
+                      (last == first ? "" : "-" + to_text(static_cast<Protocol>(last))));
+  };
+  const auto others = all.subtract(protocols);
+  const bool few = protocols.intervals().size() <= others.intervals().size();
+  add(few ? protocols : others);
+  return few ? join(names, "+") : "not " + join(names, "+");
+}
+
+std::string end_text(const std::string& addresses, const std::string& rest) {
+  if (addresses.empty() && rest.empty())
+    return "Anywhere";
+  return addresses + (addresses.empty() || rest.empty() ? "" : " ") + rest;
+}
+
+// True when the addresses of one side say which family it is.
+bool names_family(const FamilyBoxes& boxes, const FamilyBoxes& whole, AddressField side) {
+  return boxes.v4.has_value() != boxes.v6.has_value() &&
+         (boxes.v4 ? (*boxes.v4).*side != (*whole.v4).*side
+                   : (*boxes.v6).*side != (*whole.v6).*side);
+}
+
+// What is alike but for the addresses.
+bool alike(const Box& a, const Box& b) {
+  return a.interfaces == b.interfaces && a.protocols == b.protocols &&
+         a.source_ports == b.source_ports && a.destination_ports == b.destination_ports &&
+         a.icmp_types == b.icmp_types && a.states == b.states;
+}
+
+std::vector<std::string> interface_texts(const IntervalSet<std::uint16_t>& set,
+                                         const IntervalSet<std::uint16_t>& all,
+                                         const InterfaceNames& names, const Policy& policy) {
+  const auto texts_of = [&](const IntervalSet<std::uint16_t>& numbers) {
+    std::vector<std::string> texts;
+    for (const auto& [first, last] : numbers.intervals())
+      for (std::uint32_t number = first; number <= last; ++number)
+        texts.push_back(interface_label(policy, {names.text(static_cast<std::uint16_t>(number))}));
+    return texts;
+  };
+  if (set == all)
+    return {};
+  const std::vector<std::string> inside = texts_of(set);
+  // Number 0 is every interface that nothing names: then those that are left out say more.
+  if (!set.contains(0))
+    return inside;
+  return {"any but " + join(texts_of(all.subtract(set)), ", ")};
+}
+
+}  // namespace
+
+std::vector<FamilyBoxes> pair_families(const std::vector<Box>& v4, const std::vector<Box>& v6,
+                                       const FamilyBoxes& whole) {
+  std::vector<FamilyBoxes> pairs;
+  std::vector<bool> taken(v6.size(), false);
+  for (const Box& box : v4) {
+    FamilyBoxes pair{box, std::nullopt};
+    for (std::size_t i = 0; i < v6.size() && !pair.v6; ++i) {
+      const auto full = [&](AddressField side) {
+        return whole.v4 && whole.v6 && box.*side == (*whole.v4).*side &&
+               v6[i].*side == (*whole.v6).*side;
+      };
+      if (taken[i] || !alike(box, v6[i]) || !(full(&Box::sources) || full(&Box::destinations)))
+        continue;
+      taken[i] = true;
+      pair.v6 = v6[i];
+    }
+    pairs.push_back(std::move(pair));
+  }
+  for (std::size_t i = 0; i < v6.size(); ++i)
+    if (!taken[i])
+      pairs.push_back({std::nullopt, v6[i]});
+  return pairs;
+}
+
+BoxText box_text(const FamilyBoxes& boxes, const FamilyBoxes& whole, const InterfaceNames& names,
+                 const Policy& policy) {
+  const Box& box = boxes.v4 ? *boxes.v4 : *boxes.v6;
+  const Box& all = boxes.v4 ? *whole.v4 : *whole.v6;
+  const std::string protocols = protocols_text(box.protocols);
+  const auto with_ports = [&](const PortSet& ports) {
+    return to_text(ports) + (protocols.empty() ? "" : "/" + protocols);
+  };
+  const bool from_ports = box.source_ports != all.source_ports;
+  const bool to_ports = box.destination_ports != all.destination_ports;
+  std::string to = to_ports ? with_ports(box.destination_ports) : protocols;
+  if (box.icmp_types != all.icmp_types) {
+    to += " type";
+    for (const auto& [first, last] : box.icmp_types.intervals())
+      to += fmt::format(" {}{}", first, last == first ? "" : fmt::format("-{}", last));
+  }
+  // A family alone is told by the addresses that are limited; by the sources where none are.
+  const bool source_tells = names_family(boxes, whole, &Box::sources);
+  const bool destination_tells = names_family(boxes, whole, &Box::destinations);
+  const bool one_family = boxes.v4.has_value() != boxes.v6.has_value();
+  BoxText text;
+  text.to = end_text(
+      one_family && !destination_tells ? "" : addresses_text(boxes, whole, &Box::destinations), to);
+  text.from = end_text(one_family && !source_tells && destination_tells
+                           ? ""
+                           : addresses_text(boxes, whole, &Box::sources),
+                       from_ports ? with_ports(box.source_ports) : "");
+  text.interfaces = interface_texts(box.interfaces, all.interfaces, names, policy);
+  return text;
+}
+
+}  // namespace quay

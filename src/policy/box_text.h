@@ -1,0 +1,34 @@
+// Boxes of packets in the words of a listed rule.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/policy.h"
+#include "packetset/box.h"
+
+namespace quay {
+
+// The same packets of both families, or of one.
+struct FamilyBoxes {
+  std::optional<Box> v4;
+  std::optional<Box> v6;
+};
+
+// Boxes of the two families that differ in addresses alone, and in those of one side at most, told
+// together. `whole` holds each family's packets that are spoken of at all.
+std::vector<FamilyBoxes> pair_families(const std::vector<Box>& v4, const std::vector<Box>& v6,
+                                       const FamilyBoxes& whole);
+
+// One end of the packets: addresses, ports, protocols. "22,443/tcp", "10.0.0.0/8 161/udp",
+// "Anywhere except 10.0.0.1", "icmp type 8".
+struct BoxText {
+  std::string to;
+  std::string from;
+  std::vector<std::string> interfaces;  // by the policy's names; empty: every one
+};
+BoxText box_text(const FamilyBoxes& boxes, const FamilyBoxes& whole, const InterfaceNames& names,
+                 const Policy& policy);
+
+}  // namespace quay

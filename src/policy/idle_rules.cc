@@ -1,0 +1,166 @@
+#include "policy/idle_rules.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "packetset/packet_space.h"
+
+namespace quay {
+namespace {
+
+// Verdicts as decisions count them. What logs or limits is like nothing else.
+constexpr std::uint32_t kSpecial = 4;
+
+std::uint32_t verdict_number(const Rule& rule) {
+  if (rule.log != Log::None)
+    return kSpecial;
+  switch (rule.verdict) {
+    case Verdict::Accept:
+      return 1;
+    case Verdict::Drop:
+      return 2;
+    case Verdict::Reject:
+      return 3;
+    case Verdict::Limit:
+      break;
+  }
+  return kSpecial;
+}
+
+bool operator_made(const Rule& rule) {
+  return rule.origin.kind == Origin::Kind::Own || rule.origin.kind == Origin::Kind::Opening;
+}
+
+// One of the operator's rules, or of the product's: neighbours of one origin.
+struct Group {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  bool decides = false;
+  bool matters = false;
+  std::set<std::uint32_t> deciders;  // of its packets, when it decides none
+};
+
+std::vector<Group> groups_of(const RuleList& rules) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const bool same = !groups.empty() && rules[i].origin == rules[groups.back().first].origin &&
+                      rules[i].until == rules[groups.back().first].until;
+    if (same)
+      groups.back().last = i;
+    else
+      groups.push_back({i, i, false, false, {}});
+  }
+  return groups;
+}
+
+// Looks at the rules of one direction and family.
+class Look {
+ public:
+  Look(const RuleList& rules, Direction direction, Family family, const InterfaceNames& names)
+      : rules_(rules),
+        direction_(direction),
+        family_(family),
+        names_(names),
+        space_(family, names, boxes()) {}
+
+  void take(std::vector<Group>& groups) {
+    std::vector<Diagram> steps;
+    for (std::size_t number = 0; number < groups.size(); ++number) {
+      const Group& group = groups[number];
+      if (rules_[group.first].until)
+        look_at_passing(groups[number], steps);
+      else
+        for (std::size_t i = group.first; i <= group.last; ++i)
+          if (rules_[i].direction == direction_)
+            steps.push_back(step(i, number));
+    }
+    const Diagram all = space_.store().decide(steps);
+    for (const Outcomes outcomes : space_.store().outcomes(all)) {
+      const Decision decision = Decision::of(outcomes);
+      if (decision.number == 0)
+        continue;
+      Group& group = groups[decision.number - 1];
+      group.decides = true;
+      group.matters =
+          group.matters || decision.verdict != decision.otherwise || decision.verdict == kSpecial;
+    }
+    for (std::size_t number = 0; number < groups.size(); ++number)
+      if (!groups[number].decides && operator_made(rules_[groups[number].first]))
+        find_deciders(groups, number, all);
+  }
+
+ private:
+  std::vector<Box> boxes() const {
+    std::vector<Box> all{wire()};
+    for (const Rule& rule : rules_)
+      if (rule.direction == direction_)
+        all.push_back(box_of(rule.match, family_, names_));
+    return all;
+  }
+  // First packets of flows on a wire: what people mean by a rule's packets.
+  Box wire() const { return box_of(PacketQuery{.direction = direction_}, family_, names_); }
+  Diagram step(std::size_t rule, std::size_t number) {
+    const Decision decision{static_cast<std::uint32_t>(number + 1), verdict_number(rules_[rule]),
+                            0};
+    return space_.diagram(box_of(rules_[rule].match, family_, names_), decision.outcomes(), 0);
+  }
+  Diagram region(const Group& group) {
+    Diagram all = 0;
+    for (std::size_t i = group.first; i <= group.last; ++i)
+      if (rules_[i].direction == direction_)
+        all = space_.store().unite(
+            all, space_.diagram(box_of(rules_[i].match, family_, names_), kMostOutcomes, 0));
+    return all;
+  }
+  // What ends by itself matters as long as the lasting rules before it leave it something.
+  void look_at_passing(Group& group, const std::vector<Diagram>& before) {
+    const Diagram decided = space_.store().replace(
+        space_.store().decide(before),
+        [](Outcomes outcomes) -> Outcomes { return outcomes != 0 ? kMostOutcomes : 0; });
+    if (space_.store().subtract(region(group), decided) != 0)
+      group.decides = group.matters = true;
+  }
+  // Whose rules decide the packets of a dead one.
+  void find_deciders(std::vector<Group>& groups, std::size_t number, Diagram all) {
+    const Diagram mine =
+        space_.store().intersect(space_.diagram(wire(), kMostOutcomes, 0),
+                                 space_.store().intersect(region(groups[number]), all));
+    for (const Outcomes outcomes : space_.store().outcomes(mine))
+      if (const std::uint32_t other = outcomes >> 6; other != 0 && other != number + 1)
+        groups[number].deciders.insert(other - 1);
+  }
+
+  const RuleList& rules_;
+  Direction direction_;
+  Family family_;
+  const InterfaceNames& names_;
+  PacketSpace space_;
+};
+
+}  // namespace
+
+std::vector<IdleRule> idle_rules(const RuleList& rules) {
+  std::vector<IdleRule> found;
+  if (std::none_of(rules.begin(), rules.end(), operator_made))
+    return found;
+  std::vector<Group> groups = groups_of(rules);
+  InterfaceNames names(rules);
+  names.add(kLoopback.text);
+  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
+    for (const Family family : {Family::V4, Family::V6})
+      Look(rules, direction, family, names).take(groups);
+  for (const Group& group : groups) {
+    const Rule& rule = rules[group.first];
+    if (!operator_made(rule) || group.matters)
+      continue;
+    IdleRule idle{.rule = &rule, .redundant = group.decides, .deciders = {}};
+    if (!idle.redundant)
+      for (const std::uint32_t decider : group.deciders)
+        idle.deciders.push_back(rules[groups[decider].first].origin);
+    found.push_back(std::move(idle));
+  }
+  return found;
+}
+
+}  // namespace quay
