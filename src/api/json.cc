@@ -287,6 +287,13 @@ json::value to_json(const PacketQuery& query, const Explanation& answer) {
       {"hints", texts(answer.hints)}};
 }
 
+json::value to_json(const Effects& effects) {
+  return json::object{{"opens", effects_json(effects.opens)},
+                      {"closes", effects_json(effects.closes)},
+                      {"stops", texts(effects.stops)},
+                      {"complete", effects.complete}};
+}
+
 json::value to_json(const std::vector<Error>& errors, const Report& report, const RuleList& rules) {
   json::array failed;
   for (const FailedTest& test : report.failed)

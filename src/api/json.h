@@ -21,6 +21,7 @@ boost::json::value to_json(const Service& service);
 boost::json::value to_json(const Rule& rule);
 boost::json::value to_json(const Packet& packet);
 boost::json::value to_json(const PacketQuery& query, const Explanation& answer);
+boost::json::value to_json(const Effects& effects);
 boost::json::value to_json(const std::vector<Error>& errors, const Report& report,
                            const RuleList& rules);
 

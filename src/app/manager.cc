@@ -48,19 +48,6 @@ std::vector<std::string> lines(const Effects& effects) {
   return result;
 }
 
-// A policy as the kernel sees it: not enforced, it lets everything pass.
-Compilation as_enforced(const Compilation& compilation) {
-  if (compilation.policy.enforcing)
-    return compilation;
-  Compilation open{compilation.policy, {}};
-  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
-    open.compiled.rules.push_back({.direction = direction,
-                                   .verdict = Verdict::Accept,
-                                   .origin = {.kind = Origin::Kind::Profile, .name = "none"},
-                                   .reason = "nothing is enforced"});
-  return open;
-}
-
 // The table that a policy wants; nullopt: none.
 std::optional<NftTable> table_of(const Compilation& compilation) {
   if (!compilation.policy.enforcing)
@@ -143,10 +130,10 @@ bool Manager::edited_by_hand() const {
 // What the kernel enforces, rule by rule; nullopt when that is not known.
 std::optional<Compilation> Manager::effective() const {
   if (in_force_)
-    return as_enforced(*in_force_);
+    return in_force_;
   if (enforcement_ != Enforcement::NoPolicy)
     return std::nullopt;
-  return as_enforced(Compilation{{.enforcing = false}, {}});
+  return Compilation{{.enforcing = false}, {}};
 }
 
 // What changed since a revision, as far as it is remembered.
@@ -158,7 +145,7 @@ std::vector<std::string> Manager::changes_since(const std::string& base) const {
     return {};
   Compilation before{parse_policy(then->second, "policy", catalogue_, port_names_).value, {}};
   before.compiled = compile(before.policy, catalogue_, clock_.now());
-  return lines(effects(as_enforced(before), *now, catalogue_, clock_.now()));
+  return lines(effects(before, *now, catalogue_, clock_.now()));
 }
 
 // Somebody changed the policy in between: another client, or a hand with an editor.
@@ -243,7 +230,7 @@ std::expected<Plan, Refusal> Manager::plan(const Change& change) {
   const std::optional<Compilation> before = effective();
   plan.effects_known = before.has_value();
   if (plan.changes && before)
-    plan.effects = effects(*before, as_enforced(plan.next), catalogue_, now);
+    plan.effects = effects(*before, plan.next, catalogue_, now);
   return plan;
 }
 

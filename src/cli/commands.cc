@@ -15,6 +15,7 @@
 #include "language/packet_text.h"
 #include "policy/check.h"
 #include "policy/compile.h"
+#include "policy/effects.h"
 #include "policy/explain.h"
 
 namespace quay {
@@ -264,6 +265,38 @@ int check_policy(const Context& context, const std::string& policy) {
   if (!errors.empty())
     return kFailed;
   return report.failed.empty() ? kDone : kReport;
+}
+
+int diff_policies(const Context& context, const std::string& from, const std::string& to) {
+  std::vector<Error> errors;
+  const std::optional<Loaded> before = load(context, from, errors);
+  tell(context, errors);
+  const std::optional<Loaded> after = load(context, to, errors);
+  if (!before || !after) {
+    tell(context, errors);
+    return kFailed;
+  }
+  const Effects found =
+      effects({before->policy, before->compiled}, {after->policy, after->compiled},
+              after->catalogue, context.clock.now());
+  const int status = found.empty() && found.complete ? kDone : kReport;
+  if (context.json) {
+    print_json(context, to_json(found));
+    return status;
+  }
+  const auto print = [&](const char* verb, const std::vector<Effect>& lines, Colour colour) {
+    for (const Effect& effect : lines)
+      context.out << context.style.paint(verb, colour) << to_text(effect) << '\n';
+  };
+  print("Closes  ", found.closes, Colour::Red);
+  for (const std::string& sentence : found.stops)
+    context.out << "  stops " << sentence << '\n';
+  print("Opens   ", found.opens, Colour::Green);
+  if (!found.complete)
+    context.out << "Note    more opens or closes than these lines say\n";
+  if (status == kDone)
+    context.out << "Nothing opens or closes: first packets fare the same under both.\n";
+  return status;
 }
 
 int explain_packet(const Context& context, const std::vector<std::string>& packet,

@@ -33,6 +33,8 @@ int compile_policy(const Context& context, const std::string& policy);
 int check_policy(const Context& context, const std::string& policy);
 int explain_packet(const Context& context, const std::vector<std::string>& packet,
                    const std::string& policy);
+// What opens and closes between two policy files; kReport when something does.
+int diff_policies(const Context& context, const std::string& from, const std::string& to);
 // All services, or one when `id` is not empty.
 int list_services(const Context& context, const std::string& id);
 

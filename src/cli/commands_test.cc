@@ -95,6 +95,18 @@ TEST_F(Commands, CheckTellsWhatIsWrong) {
             "quaymaster: /policy.toml:1: unknown key `profil` (did you mean `profile`?)\n");
 }
 
+TEST_F(Commands, DiffTellsWhatOpensAndCloses) {
+  EXPECT_EQ(diff_policies(context(false), "/policy.toml", "/policy.toml"), kDone);
+  EXPECT_EQ(out.str(), "Nothing opens or closes: first packets fare the same under both.\n");
+  files.content["/other.toml"] = "enforcing = false\n" + files.content["/policy.toml"];
+  out.str("");
+  EXPECT_EQ(diff_policies(context(false), "/other.toml", "/policy.toml"), kReport);
+  EXPECT_TRUE(out.str().starts_with("Closes  everything else in (profile enhanced)\n"))
+      << out.str();
+  EXPECT_EQ(diff_policies(context(false), "/policy.toml", "/nowhere.toml"), kFailed);
+  EXPECT_EQ(err.str(), "quaymaster: /nowhere.toml: No such file or directory\n");
+}
+
 TEST_F(Commands, AWrongCatalogueFileIsAFault) {
   files.content["/catalogue/services/broken.toml"] = "id = 3\n";
   EXPECT_EQ(check_policy(context(false), "/policy.toml"), kFailed);

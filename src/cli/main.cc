@@ -303,6 +303,13 @@ void Verbs::add_offline() {
             return quay::check_policy(context, arguments_.policy);
           })
       ->add_option("FILE", arguments_.policy, kPolicyHelp);
+  offline("diff", "Say exactly what opens and closes between two policies",
+          [this](const quay::Context& context, const quay::LiveContext&) {
+            return quay::diff_policies(context, arguments_.words.at(0), arguments_.words.at(1));
+          })
+      ->add_option("FILE FILE", arguments_.words, "The old policy and the new one")
+      ->expected(2)
+      ->required();
   CLI::App* explain =
       offline("explain", "Say what a policy does with a packet, and why",
               [this](const quay::Context& context, const quay::LiveContext&) {

@@ -79,7 +79,7 @@ class View {
   // Who decides the packets of a set, under the old policy or the new one.
   std::vector<Outcomes> before(Diagram set) { return named(store().intersect(set, before_)); }
   std::vector<Outcomes> after(Diagram set) { return named(store().intersect(set, after_)); }
-  std::vector<Outcomes> accepting_after() { return after(accepted_after_); }
+  Diagram accepted_after() const { return accepted_after_; }
   // Those packets of a set that `decider` decides.
   Diagram decided_before(Diagram set, Outcomes decider) { return part(set, before_, decider); }
   Diagram decided_after(Diagram set, Outcomes decider) { return part(set, after_, decider); }
@@ -123,10 +123,20 @@ class View {
   Diagram accepted_after_ = 0;
 };
 
-RuleList without_ended(const RuleList& rules, TimePoint now) {
-  RuleList result = rules;
-  std::erase_if(result, [&](const Rule& rule) { return rule.until && *rule.until <= now; });
-  return result;
+// The rules that decide something now.
+RuleList effective_rules(const Compilation& compilation, TimePoint now) {
+  RuleList rules;
+  if (compilation.policy.enforcing) {
+    rules = compilation.compiled.rules;
+    std::erase_if(rules, [&](const Rule& rule) { return rule.until && *rule.until <= now; });
+    return rules;
+  }
+  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
+    rules.push_back({.direction = direction,
+                     .verdict = Verdict::Accept,
+                     .origin = {.kind = Origin::Kind::Profile, .name = "none"},
+                     .reason = "nothing is enforced"});
+  return rules;
 }
 
 // Compares one policy's rules with the other's.
@@ -134,8 +144,8 @@ class Comparison {
  public:
   Comparison(const Compilation& before, const Compilation& after, const Catalogue& catalogue,
              TimePoint now)
-      : before_(without_ended(before.compiled.rules, now)),
-        after_(without_ended(after.compiled.rules, now)),
+      : before_(effective_rules(before, now)),
+        after_(effective_rules(after, now)),
         old_policy_(before.policy),
         new_policy_(after.policy),
         catalogue_(catalogue),
@@ -167,11 +177,7 @@ class Comparison {
   using Regions = std::map<Outcomes, Region>;
   void tell(Direction direction, std::array<View, 2>& views, const Regions& regions,
             const Policy& policy, std::vector<Effect>& list);
-  void note_services(const std::vector<Outcomes>& deciders, std::set<std::string>& names) const {
-    for (const Outcomes decider : deciders)
-      if (const Origin& origin = origins_.of(decider); origin.kind == Origin::Kind::Service)
-        names.insert(service_name(origin));
-  }
+  void note_services(Direction direction, Family family, View& view);
   bool is_default(Outcomes decider) const {
     return origins_.of(decider).kind == Origin::Kind::Profile;
   }
@@ -185,9 +191,28 @@ class Comparison {
   InterfaceNames names_;
   Origins origins_;
   Effects effects_;
-  std::set<std::string> stopped_;    // services that let something pass that no longer passes
-  std::set<std::string> accepting_;  // and those that still let something pass
+  std::set<std::string> stopped_;    // services with packets that no longer pass
+  std::set<std::string> accepting_;  // and those with packets that still do
 };
+
+// Whose packets close, and whose still pass, whichever rule it is that lets them.
+void Comparison::note_services(Direction direction, Family family, View& view) {
+  std::map<std::string, Diagram> services;
+  for (const Rule& rule : before_) {
+    if (rule.direction != direction || rule.origin.kind != Origin::Kind::Service)
+      continue;
+    Diagram& packets = services[service_name(rule.origin)];
+    packets = view.store().unite(
+        packets, view.space().diagram(box_of(rule.match, family, names_), kMostOutcomes, 0));
+  }
+  const Diagram closed = view.closed();
+  for (const auto& [name, packets] : services) {
+    if (view.store().intersect(packets, closed) != 0)
+      stopped_.insert(name);
+    if (view.store().intersect(packets, view.accepted_after()) != 0)
+      accepting_.insert(name);
+  }
+}
 
 void Comparison::compare(Direction direction) {
   std::array<View, 2> views{View(direction, Family::V4, before_, after_, names_, origins_),
@@ -211,8 +236,7 @@ void Comparison::compare(Direction direction) {
         given_up[is_default(former) ? decider : former].packets[i] =
             view.decided_before(refused, former);
     }
-    note_services(view.before(closes), stopped_);
-    note_services(view.accepting_after(), accepting_);
+    note_services(direction, i == 0 ? Family::V4 : Family::V6, view);
   }
   tell(direction, views, opened, new_policy_, effects_.opens);
   tell(direction, views, given_up, old_policy_, effects_.closes);

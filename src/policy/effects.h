@@ -32,7 +32,8 @@ struct Effects {
 
 // Compares the two policies on every packet. Openings that ended before `now` decide nothing. Only
 // first packets of flows on a wire count, without what every host needs; accepting up to a limit is
-// accepting. What no rule but the profile's decides is told as "everything else".
+// accepting. What no rule but the profile's decides is told as "everything else". A policy that is
+// not enforced lets everything pass.
 Effects effects(const Compilation& before, const Compilation& after, const Catalogue& catalogue,
                 TimePoint now);
 

@@ -88,6 +88,16 @@ TEST(Effects, SayWhatStopsWorking) {
       effects(compiled(kInterfaces), compiled(kInterfaces + "[[rules]]\nrule = \"deny 22/tcp\"\n"),
               shipped_catalogue(), kNow);
   EXPECT_EQ(denied.stops, hidden.stops);
+  // It is the packets that count, not the rule that let them pass.
+  const std::string own = "[[rules]]\nrule = \"allow 22/tcp\"\n";
+  const Effects both = effects(compiled(kInterfaces + own),
+                               compiled(kInterfaces + "[services.ssh]\nexposed = false\n"),
+                               shipped_catalogue(), kNow);
+  EXPECT_EQ(both.stops, hidden.stops);
+  const Effects kept = effects(compiled(kInterfaces + own),
+                               compiled(kInterfaces + own + "[services.ssh]\nexposed = false\n"),
+                               shipped_catalogue(), kNow);
+  EXPECT_TRUE(kept.empty() && kept.stops.empty());
   // What is still open somewhere has not stopped.
   const Effects narrowed =
       effects(compiled(kInterfaces), compiled(kInterfaces + "[services.ssh]\non = [\"lan\"]\n"),
