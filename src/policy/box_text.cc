@@ -45,12 +45,9 @@ std::string addresses_text(const FamilyBoxes& boxes, const FamilyBoxes& whole, A
   std::vector<std::string> inside;
   std::vector<std::string> outside;
   bool any = true;
-  const auto look_at = [&](const std::optional<Box>& box, const std::optional<Box>& all,
-                           Family family) {
-    if (!all)
-      return;
-    const Addresses& everything = (*all).*side;
-    const Addresses mine = box ? (*box).*side : Addresses();
+  const auto look_at = [&](const Box* box, const Box* all, Family family) {
+    const Addresses& everything = all->*side;
+    const Addresses mine = box != nullptr ? box->*side : Addresses();
     any = any && mine == everything;
     const auto add = [&](const Addresses& set, std::vector<std::string>& texts) {
       const std::vector<std::string> more = set == everything
@@ -91,11 +88,14 @@ std::string end_text(const std::string& addresses, const std::string& rest) {
   return addresses + (addresses.empty() || rest.empty() ? "" : " ") + rest;
 }
 
+bool one_family(const FamilyBoxes& boxes) {
+  return boxes.v4 == nullptr || boxes.v6 == nullptr;
+}
+
 // True when the addresses of one side say which family it is.
 bool names_family(const FamilyBoxes& boxes, const FamilyBoxes& whole, AddressField side) {
-  return boxes.v4.has_value() != boxes.v6.has_value() &&
-         (boxes.v4 ? (*boxes.v4).*side != (*whole.v4).*side
-                   : (*boxes.v6).*side != (*whole.v6).*side);
+  return one_family(boxes) && (boxes.v4 != nullptr ? boxes.v4->*side != whole.v4->*side
+                                                   : boxes.v6->*side != whole.v6->*side);
 }
 
 // What is alike but for the addresses.
@@ -117,7 +117,7 @@ std::vector<std::string> interface_texts(const IntervalSet<std::uint16_t>& set,
   };
   if (set == all)
     return {};
-  const std::vector<std::string> inside = texts_of(set);
+  std::vector<std::string> inside = texts_of(set);
   // Number 0 is every interface that nothing names: then those that are left out say more.
   if (!set.contains(0))
     return inside;
@@ -131,29 +131,28 @@ std::vector<FamilyBoxes> pair_families(const std::vector<Box>& v4, const std::ve
   std::vector<FamilyBoxes> pairs;
   std::vector<bool> taken(v6.size(), false);
   for (const Box& box : v4) {
-    FamilyBoxes pair{box, std::nullopt};
-    for (std::size_t i = 0; i < v6.size() && !pair.v6; ++i) {
+    FamilyBoxes pair{&box, nullptr};
+    for (std::size_t i = 0; i < v6.size() && pair.v6 == nullptr; ++i) {
       const auto full = [&](AddressField side) {
-        return whole.v4 && whole.v6 && box.*side == (*whole.v4).*side &&
-               v6[i].*side == (*whole.v6).*side;
+        return box.*side == whole.v4->*side && v6[i].*side == whole.v6->*side;
       };
       if (taken[i] || !alike(box, v6[i]) || !(full(&Box::sources) || full(&Box::destinations)))
         continue;
       taken[i] = true;
-      pair.v6 = v6[i];
+      pair.v6 = &v6[i];
     }
-    pairs.push_back(std::move(pair));
+    pairs.push_back(pair);
   }
   for (std::size_t i = 0; i < v6.size(); ++i)
     if (!taken[i])
-      pairs.push_back({std::nullopt, v6[i]});
+      pairs.push_back({nullptr, &v6[i]});
   return pairs;
 }
 
 BoxText box_text(const FamilyBoxes& boxes, const FamilyBoxes& whole, const InterfaceNames& names,
                  const Policy& policy) {
-  const Box& box = boxes.v4 ? *boxes.v4 : *boxes.v6;
-  const Box& all = boxes.v4 ? *whole.v4 : *whole.v6;
+  const Box& box = boxes.v4 != nullptr ? *boxes.v4 : *boxes.v6;
+  const Box& all = boxes.v4 != nullptr ? *whole.v4 : *whole.v6;
   const std::string protocols = protocols_text(box.protocols);
   const auto with_ports = [&](const PortSet& ports) {
     return to_text(ports) + (protocols.empty() ? "" : "/" + protocols);
@@ -169,11 +168,12 @@ BoxText box_text(const FamilyBoxes& boxes, const FamilyBoxes& whole, const Inter
   // A family alone is told by the addresses that are limited; by the sources where none are.
   const bool source_tells = names_family(boxes, whole, &Box::sources);
   const bool destination_tells = names_family(boxes, whole, &Box::destinations);
-  const bool one_family = boxes.v4.has_value() != boxes.v6.has_value();
   BoxText text;
-  text.to = end_text(
-      one_family && !destination_tells ? "" : addresses_text(boxes, whole, &Box::destinations), to);
-  text.from = end_text(one_family && !source_tells && destination_tells
+  text.to = end_text(one_family(boxes) && !destination_tells
+                         ? ""
+                         : addresses_text(boxes, whole, &Box::destinations),
+                     to);
+  text.from = end_text(one_family(boxes) && !source_tells && destination_tells
                            ? ""
                            : addresses_text(boxes, whole, &Box::sources),
                        from_ports ? with_ports(box.source_ports) : "");

@@ -1,7 +1,6 @@
 // Boxes of packets in the words of a listed rule.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,14 +9,15 @@
 
 namespace quay {
 
-// The same packets of both families, or of one.
+// The same packets of both families, or of one: the other is null. Points to boxes of the caller.
 struct FamilyBoxes {
-  std::optional<Box> v4;
-  std::optional<Box> v6;
+  const Box* v4 = nullptr;
+  const Box* v6 = nullptr;
 };
 
 // Boxes of the two families that differ in addresses alone, and in those of one side at most, told
-// together. `whole` holds each family's packets that are spoken of at all.
+// together. `whole` is both families' packets that are spoken of at all. The result points into the
+// lists.
 std::vector<FamilyBoxes> pair_families(const std::vector<Box>& v4, const std::vector<Box>& v6,
                                        const FamilyBoxes& whole);
 

@@ -247,7 +247,7 @@ void Comparison::compare(Direction direction) {
 
 void Comparison::tell(Direction direction, std::array<View, 2>& views, const Regions& regions,
                       const Policy& policy, std::vector<Effect>& list) {
-  const FamilyBoxes whole{views[0].wire(), views[1].wire()};
+  const FamilyBoxes whole{&views[0].wire(), &views[1].wire()};
   for (const auto& [decider, region] : regions) {
     Effect effect{.direction = direction,
                   .to = direction == Direction::Forward ? "routed packets" : "everything else",
