@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "bench/analysis_cost.h"
 #include "bench/control_cost.h"
 #include "bench/packet_cost.h"
 #include "bench/rulesets.h"
@@ -68,6 +69,12 @@ int main(int argc, char** argv) try {
   for (const ChangeCost& cost : change_costs())
     std::cout << fmt::format("  {:<40} {:>8.3f} ms  ({:.3f} - {:.3f})\n", cost.name, cost.median_ms,
                              cost.least_ms, cost.most_ms);
+  for (const int rules : {0, 1'000, 10'000}) {
+    std::cout << fmt::format("\nAnalysis, {} own rules\n", rules);
+    for (const ChangeCost& cost : analysis_costs(rules, rules < 10'000 ? 15 : 5))
+      std::cout << fmt::format("  {:<45} {:>9.3f} ms  ({:.3f} - {:.3f})\n", cost.name,
+                               cost.median_ms, cost.least_ms, cost.most_ms);
+  }
   return EXIT_SUCCESS;
 } catch (const std::exception& error) {
   std::cerr << "quaymaster-bench: " << error.what() << '\n';

@@ -1,0 +1,113 @@
+#include "bench/analysis_cost.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "packetset/packet_space.h"
+#include "policy/compile.h"
+#include "policy/effects.h"
+#include "policy/idle_rules.h"
+#include "tests/support/buddy.h"
+#include "tests/support/shipped.h"
+
+namespace quay::bench {
+namespace {
+
+// Rules of a host as they are found: a protocol, a source network, a port, an interface.
+Policy random_policy(int rules) {
+  std::mt19937 random(1);
+  const auto below = [&](unsigned most) { return random() % most; };
+  std::string text = "[interfaces]\nlan = \"eth0\"\nwan = \"eth1\"\n";
+  for (int i = 0; i < rules; ++i)
+    text += fmt::format(
+        "[[rules]]\nrule = \"{} in on eth{} proto {} from {}.{}.{}.0/{} to any port {}\"\n",
+        below(3) != 0 ? "allow" : "deny", below(2), below(2) != 0 ? "tcp" : "udp", below(223) + 1,
+        below(256), below(256), 16 + below(9), below(60000) + 1);
+  return read_policy(text);
+}
+
+bool accepts(const Rule& rule) {
+  return rule.verdict == Verdict::Accept || rule.verdict == Verdict::Limit;
+}
+
+std::vector<Box> incoming(const RuleList& rules, const InterfaceNames& names) {
+  std::vector<Box> boxes;
+  for (const Rule& rule : rules)
+    if (rule.direction == Direction::In)
+      boxes.push_back(box_of(rule.match, Family::V4, names));
+  return boxes;
+}
+
+double ours(const RuleList& rules, const InterfaceNames& names) {
+  PacketSpace space(Family::V4, names, incoming(rules, names));
+  std::vector<Diagram> steps;
+  for (const Rule& rule : rules)
+    if (rule.direction == Direction::In)
+      steps.push_back(
+          space.diagram(box_of(rule.match, Family::V4, names), accepts(rule) ? 2 : 0, kContinue));
+  return space.store().share(space.store().sequence(steps));
+}
+
+double buddys(const RuleList& rules, const InterfaceNames& names) {
+  const Buddy buddy(names, 4'000'000);
+  std::vector<Buddy::Rule> list;
+  for (const Rule& rule : rules)
+    if (rule.direction == Direction::In)
+      list.push_back({buddy.of(box_of(rule.match, Family::V4, names)), accepts(rule)});
+  return buddy.share(Buddy::accepted(list));
+}
+
+class Stopwatch {
+ public:
+  template <typename Work>
+  void time(const Work& work) {
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double, std::milli> taken =
+        std::chrono::steady_clock::now() - begin;
+    times_.push_back(taken.count());
+  }
+  ChangeCost cost(const std::string& name) {
+    std::sort(times_.begin(), times_.end());
+    return {name, times_[times_.size() / 2], times_.front(), times_.back()};
+  }
+
+ private:
+  std::vector<double> times_;
+};
+
+}  // namespace
+
+std::vector<ChangeCost> analysis_costs(int rules, int rounds) {
+  Compilation before{random_policy(rules), {}};
+  before.compiled = compile(before.policy, shipped_catalogue(), kNow);
+  Compilation after = before;
+  after.policy.rules.push_back(read_policy("[[rules]]\nrule = \"allow 8080/tcp\"\n").rules.front());
+  after.compiled = compile(after.policy, shipped_catalogue(), kNow);
+  const RuleList& list = before.compiled.rules;
+  const InterfaceNames names(list);
+  Stopwatch change;
+  Stopwatch idle;
+  Stopwatch mine;
+  Stopwatch theirs;
+  for (int i = 0; i < rounds; ++i) {
+    change.time([&] { effects(before, after, shipped_catalogue(), kNow); });
+    idle.time([&] { idle_rules(list); });
+    double my_share = 0;
+    double their_share = 0;
+    mine.time([&] { my_share = ours(list, names); });
+    theirs.time([&] { their_share = buddys(list, names); });
+    if (std::abs(my_share - their_share) > 1e-9)
+      throw std::runtime_error("our diagrams and BuDDy's do not agree");
+  }
+  return {change.cost("what a change of one rule opens and closes"),
+          idle.cost("every dead and redundant rule"),
+          mine.cost("accepted packets of IPv4, our diagram"), theirs.cost("the same, BuDDy's")};
+}
+
+}  // namespace quay::bench

@@ -1,0 +1,16 @@
+// What it costs to compare policies and to find idle rules, without any kernel.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/control_cost.h"
+
+namespace quay::bench {
+
+// A change of one rule in a policy of `rules` random own rules of a host: what it opens and closes,
+// the idle rules of all, and the accepted packets of IPv4 alone by our diagrams and by BuDDy's.
+// Medians of interleaved rounds.
+std::vector<ChangeCost> analysis_costs(int rules, int rounds);
+
+}  // namespace quay::bench
