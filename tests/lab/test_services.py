@@ -366,11 +366,15 @@ def test_the_ports_of_dhcp_servers_open_the_client_alone(lab):
     for profile in ("enhanced", "standard"):
         enforce(lab, policy(profile, []))
         lab.probe("wan", dict.fromkeys(asked, False))
-        for client, server, other in ((68, 67, "192.0.2.1"), (546, 547, "fe80::1")):
-            said = {f"in on wan {client}/udp sport {server} from {other}": "accept",
-                    f"in on wan {client}/udp sport 40000 from {other}": "drop",
-                    f"in on wan 1629/udp sport {server} from {other}": "drop"}
+        for client, server, ends in ((68, 67, "from 192.0.2.1 to 203.0.113.2"),
+                                     (546, 547, "from fe80::1 to fe80::2")):
+            said = {f"in on wan {client}/udp sport {server} {ends}": "accept",
+                    f"in on wan {client}/udp sport 40000 {ends}": "drop",
+                    f"in on wan 1629/udp sport {server} {ends}": "drop"}
             assert verdicts(lab, set(said)) == said
+        # A DHCPv6 client is answered where it spoke from: on its link-local address.
+        said = {f"in on wan 546/udp sport 547 to {WAN_GATEWAY[1]}": "drop"}
+        assert verdicts(lab, set(said)) == said
 
 
 def test_sources(lab):
