@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 
 #include <fmt/format.h>
@@ -17,8 +18,10 @@ namespace {
 
 constexpr std::size_t kMostLines = 32;  // of one origin, in one direction
 
-constexpr Outcomes kAccepted = 2;
-constexpr Outcomes kRefused = 4;
+// What a diagram tells of a packet: the number of the origin that decides it, and whether it
+// passes. The lowest bit stays free for kContinue.
+constexpr Outcomes kPasses = 2;
+constexpr unsigned kOriginShift = 2;
 
 bool accepts(const Rule& rule) {
   return rule.verdict == Verdict::Accept || rule.verdict == Verdict::Limit;
@@ -28,17 +31,16 @@ std::string service_name(const Origin& origin) {
   return origin.name + (origin.function.empty() ? "" : "." + origin.function);
 }
 
-// Origins by number: what a diagram can tell.
+// Origins by number, from 1 on.
 class Origins {
  public:
-  // Even, as kContinue must not be in it.
-  Outcomes number(const Origin& origin) {
+  std::uint32_t number(const Origin& origin) {
     const auto [known, fresh] = numbers_.try_emplace(origin.text(), origins_.size());
     if (fresh)
       origins_.push_back(origin);
-    return static_cast<Outcomes>(2 * (known->second + 1));
+    return static_cast<std::uint32_t>(known->second + 1);
   }
-  const Origin& of(Outcomes number) const { return origins_[number / 2 - 1]; }
+  const Origin& of(std::uint32_t number) const { return origins_[number - 1]; }
 
  private:
   std::map<std::string, std::size_t> numbers_;
@@ -52,21 +54,19 @@ class View {
        const InterfaceNames& names, Origins& origins)
       : wire_(box_of(PacketQuery{.direction = direction}, family, names)),
         space_(family, names, boxes(direction, family, before, after, names)) {
-    const auto deciders = [&](const RuleList& rules) {
-      return chain(direction, family, rules, names,
-                   [&](const Rule& rule) { return origins.number(rule.origin); });
-    };
-    const auto accepted = [&](const RuleList& rules) {
-      return store().replace(
-          chain(direction, family, rules, names,
-                [](const Rule& rule) { return accepts(rule) ? kAccepted : kRefused; }),
-          [](Outcomes outcomes) -> Outcomes { return outcomes == kAccepted ? kMostOutcomes : 0; });
-    };
-    before_ = deciders(before);
-    after_ = deciders(after);
     const Diagram wire = space_.diagram(wire_, kMostOutcomes, 0);
-    accepted_before_ = store().intersect(wire, accepted(before));
-    accepted_after_ = store().intersect(wire, accepted(after));
+    const auto decided = [&](const RuleList& rules) {
+      return store().intersect(wire, chain(direction, family, rules, names, origins));
+    };
+    const auto accepted = [&](Diagram diagram) {
+      return store().replace(diagram, [](Outcomes outcomes) -> Outcomes {
+        return (outcomes & kPasses) != 0 ? kMostOutcomes : 0;
+      });
+    };
+    before_ = decided(before);
+    after_ = decided(after);
+    accepted_before_ = accepted(before_);
+    accepted_after_ = accepted(after_);
   }
 
   DiagramStore& store() { return space_.store(); }
@@ -77,12 +77,12 @@ class View {
   Diagram closed() { return store().subtract(accepted_before_, accepted_after_); }
 
   // Who decides the packets of a set, under the old policy or the new one.
-  std::vector<Outcomes> before(Diagram set) { return named(store().intersect(set, before_)); }
-  std::vector<Outcomes> after(Diagram set) { return named(store().intersect(set, after_)); }
+  std::set<std::uint32_t> before(Diagram set) { return named(store().intersect(set, before_)); }
+  std::set<std::uint32_t> after(Diagram set) { return named(store().intersect(set, after_)); }
   Diagram accepted_after() const { return accepted_after_; }
   // Those packets of a set that `decider` decides.
-  Diagram decided_before(Diagram set, Outcomes decider) { return part(set, before_, decider); }
-  Diagram decided_after(Diagram set, Outcomes decider) { return part(set, after_, decider); }
+  Diagram decided_before(Diagram set, std::uint32_t decider) { return part(set, before_, decider); }
+  Diagram decided_after(Diagram set, std::uint32_t decider) { return part(set, after_, decider); }
 
  private:
   static std::vector<Box> boxes(Direction direction, Family family, const RuleList& before,
@@ -94,24 +94,28 @@ class View {
           all.push_back(box_of(rule.match, family, names));
     return all;
   }
-  template <typename Outcome>
   Diagram chain(Direction direction, Family family, const RuleList& rules,
-                const InterfaceNames& names, Outcome outcome) {
+                const InterfaceNames& names, Origins& origins) {
     std::vector<Diagram> steps;
-    for (const Rule& rule : rules)
-      if (rule.direction == direction)
-        steps.push_back(
-            space_.diagram(box_of(rule.match, family, names), outcome(rule), kContinue));
+    for (const Rule& rule : rules) {
+      if (rule.direction != direction)
+        continue;
+      const Outcomes decided =
+          origins.number(rule.origin) << kOriginShift | (accepts(rule) ? kPasses : 0);
+      steps.push_back(space_.diagram(box_of(rule.match, family, names), decided, kContinue));
+    }
     return store().sequence(steps);
   }
-  std::vector<Outcomes> named(Diagram deciders) {
-    std::vector<Outcomes> numbers = store().outcomes(deciders);
-    std::erase_if(numbers, [](Outcomes number) { return number <= kContinue; });
+  std::set<std::uint32_t> named(Diagram deciders) {
+    std::set<std::uint32_t> numbers;
+    for (const Outcomes outcomes : store().outcomes(deciders))
+      if (outcomes >> kOriginShift != 0)
+        numbers.insert(outcomes >> kOriginShift);
     return numbers;
   }
-  Diagram part(Diagram set, Diagram deciders, Outcomes decider) {
-    return store().intersect(set, store().replace(deciders, [&](Outcomes number) -> Outcomes {
-      return number == decider ? kMostOutcomes : 0;
+  Diagram part(Diagram set, Diagram deciders, std::uint32_t decider) {
+    return store().intersect(set, store().replace(deciders, [&](Outcomes outcomes) -> Outcomes {
+      return outcomes >> kOriginShift == decider ? kMostOutcomes : 0;
     }));
   }
 
@@ -152,8 +156,19 @@ class Comparison {
         names_(both(before_, after_)) {}
 
   Effects take() {
+    std::vector<Direction> unchanged;
     for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
-      compare(direction);
+      if (same(direction))
+        unchanged.push_back(direction);
+      else
+        compare(direction);
+    // What stopped in one direction may go on in another.
+    if (!stopped_.empty())
+      for (const Direction direction : unchanged)
+        for (const Family family : {Family::V4, Family::V6}) {
+          View view(direction, family, before_, after_, names_, origins_);
+          note_services(direction, family, view);
+        }
     for (const std::string& name : stopped_)
       if (!accepting_.contains(name))
         add_consequence(name);
@@ -169,16 +184,17 @@ class Comparison {
     return names;
   }
 
+  bool same(Direction direction) const;
   void compare(Direction direction);
   // The packets of one line's origin, in both families.
   struct Region {
     std::array<Diagram, 2> packets{};
   };
-  using Regions = std::map<Outcomes, Region>;
+  using Regions = std::map<std::uint32_t, Region>;  // by origin
   void tell(Direction direction, std::array<View, 2>& views, const Regions& regions,
             const Policy& policy, std::vector<Effect>& list);
   void note_services(Direction direction, Family family, View& view);
-  bool is_default(Outcomes decider) const {
+  bool is_default(std::uint32_t decider) const {
     return origins_.of(decider).kind == Origin::Kind::Profile;
   }
   void add_consequence(const std::string& name);
@@ -214,6 +230,16 @@ void Comparison::note_services(Direction direction, Family family, View& view) {
   }
 }
 
+// Whether both have the same rules for a direction, in the same order.
+bool Comparison::same(Direction direction) const {
+  const auto decides_alike = [](const Rule& a, const Rule& b) {
+    return a.match == b.match && a.verdict == b.verdict && a.origin == b.origin;
+  };
+  const auto of_direction = [&](const Rule& rule) { return rule.direction == direction; };
+  return std::ranges::equal(before_ | std::views::filter(of_direction),
+                            after_ | std::views::filter(of_direction), decides_alike);
+}
+
 void Comparison::compare(Direction direction) {
   std::array<View, 2> views{View(direction, Family::V4, before_, after_, names_, origins_),
                             View(direction, Family::V6, before_, after_, names_, origins_)};
@@ -223,16 +249,16 @@ void Comparison::compare(Direction direction) {
   for (std::size_t i = 0; i < views.size(); ++i) {
     View& view = views[i];
     const Diagram opens = view.opened();
-    for (const Outcomes decider : view.after(opens))
+    for (const std::uint32_t decider : view.after(opens))
       opened[decider].packets[i] = view.decided_after(opens, decider);
     const Diagram closes = view.closed();
-    for (const Outcomes decider : view.after(closes)) {
+    for (const std::uint32_t decider : view.after(closes)) {
       const Diagram refused = view.decided_after(closes, decider);
       if (!is_default(decider)) {
         closed[decider].packets[i] = refused;
         continue;
       }
-      for (const Outcomes former : view.before(refused))
+      for (const std::uint32_t former : view.before(refused))
         given_up[is_default(former) ? decider : former].packets[i] =
             view.decided_before(refused, former);
     }

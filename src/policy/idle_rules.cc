@@ -147,9 +147,15 @@ std::vector<IdleRule> idle_rules(const RuleList& rules) {
   std::vector<Group> groups = groups_of(rules);
   InterfaceNames names(rules);
   names.add(kLoopback.text);
-  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
+  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward}) {
+    const auto asked_for = [&](const Rule& rule) {
+      return operator_made(rule) && rule.direction == direction;
+    };
+    if (std::none_of(rules.begin(), rules.end(), asked_for))
+      continue;
     for (const Family family : {Family::V4, Family::V6})
       Look(rules, direction, family, names).take(groups);
+  }
   for (const Group& group : groups) {
     const Rule& rule = rules[group.first];
     if (!operator_made(rule) || group.matters)
