@@ -106,6 +106,8 @@ class DriftWatch {
     const bool stays = !manager_.drift().empty();
     tell(std::to_string(differences.size()) + " differences in our table, made by somebody else, " +
          (stays ? "stay" : "were put back") + "; the first: " + differences.front());
+    if (stays)
+      return;
     const auto now = std::chrono::steady_clock::now();
     rounds_.push_back(now);
     forget(now);

@@ -130,8 +130,8 @@ def test_damage_to_our_table_is_put_back_at_once(gateway):
     assert "were put back" in gateway.gateway("journalctl -u quaymasterd --no-pager -o cat")
     gateway.policy('drift = "report"\n' + INTERFACES)
     gateway.gateway("nft insert rule inet quaymaster input tcp dport 1883 accept")
-    time.sleep(0.5)
-    assert any("dport 1883" in line for line in status(gateway)["drift"])
+    # After the six rounds above the daemon looks once a second.
+    wait_until(lambda: any("dport 1883" in line for line in status(gateway)["drift"]), 3)
     assert "the kernel differs" in gateway.gateway("quaymaster status; echo $?")
     gateway.probe("lan", {f"mqtt={LAN}": True})
     gateway.policy(INTERFACES)
