@@ -1,0 +1,77 @@
+#include "model/filter.h"
+
+#include <fmt/format.h>
+
+namespace quay::filter {
+
+int width(const Field& field, Family family) {
+  switch (field.kind) {
+    case Kind::Family:
+      return 1;
+    case Kind::State:
+      return 3;
+    case Kind::Protocol:
+    case Kind::TcpFlags:
+      return 8;
+    case Kind::InInterface:
+    case Kind::OutInterface:
+    case Kind::SourcePort:
+    case Kind::DestinationPort:
+      return 16;
+    case Kind::Source:
+    case Kind::Destination:
+      return address_width(family);
+    case Kind::Mark:
+      return 32;
+    case Kind::SourceMac:
+      return 48;
+    case Kind::Other:
+      break;
+  }
+  return field.bits;
+}
+
+std::string to_text(TableFamily family) {
+  switch (family) {
+    case TableFamily::Ip:
+      return "ip";
+    case TableFamily::Ip6:
+      return "ip6";
+    case TableFamily::Inet:
+      return "inet";
+    case TableFamily::Netdev:
+      return "netdev";
+    case TableFamily::Bridge:
+      return "bridge";
+    case TableFamily::Arp:
+      break;
+  }
+  return "arp";
+}
+
+std::string to_text(Hook hook) {
+  switch (hook) {
+    case Hook::Ingress:
+      return "ingress";
+    case Hook::Prerouting:
+      return "prerouting";
+    case Hook::Input:
+      return "input";
+    case Hook::Forward:
+      return "forward";
+    case Hook::Output:
+      return "output";
+    case Hook::Postrouting:
+      return "postrouting";
+    case Hook::Egress:
+      break;
+  }
+  return "egress";
+}
+
+std::string place_of(const Table& table, const Chain& chain, const Rule& rule) {
+  std::string place = fmt::format("{}/{}/{}", to_text(table.family), table.name, chain.name);
+  return rule.place.empty() ? place : place + " " + rule.place;
+}
+
+}  // namespace quay::filter

@@ -1,0 +1,313 @@
+#include "packetset/filter_walk.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace quay::filter {
+namespace {
+
+// linux/netfilter_ipv4.h: NF_IP_PRI_CONNTRACK.
+constexpr std::int32_t kConntrack = -200;
+
+constexpr std::size_t kDeepest = 32;    // of jumps; the kernel allows 16
+constexpr std::size_t kMostForks = 10;  // where something is unknown; beyond, everything may happen
+
+bool meets(TableFamily table, Family family) {
+  return table == TableFamily::Inet || table == TableFamily::Netdev ||
+         table == (family == Family::V4 ? TableFamily::Ip : TableFamily::Ip6);
+}
+
+std::vector<Hook> hooks_of(Direction direction) {
+  switch (direction) {
+    case Direction::In:
+      return {Hook::Ingress, Hook::Prerouting, Hook::Input};
+    case Direction::Out:
+      return {Hook::Output, Hook::Postrouting, Hook::Egress};
+    case Direction::Forward:
+      break;
+  }
+  return {Hook::Ingress, Hook::Prerouting, Hook::Forward, Hook::Postrouting, Hook::Egress};
+}
+
+bool names_match(const Values& values, std::string_view name) {
+  const bool listed = std::ranges::any_of(values.names, [&](std::string_view pattern) {
+    if (pattern.ends_with('*'))
+      return name.starts_with(pattern.substr(0, pattern.size() - 1));
+    return name == pattern;
+  });
+  return listed != values.but_names;
+}
+
+// A packet on its way: what it is by now, and where.
+struct Traveller {
+  struct Frame {
+    const Chain* chain = nullptr;
+    std::size_t next = 0;
+    bool gone_to = false;  // by goto: its end is the end of the frame below as well
+  };
+  std::map<Field, std::optional<Number>> assigned;
+  std::size_t stop = 0;
+  std::vector<Frame> frames;
+};
+
+class Walker {
+ public:
+  Walker(const Ruleset& ruleset, const Point& packet)
+      : packet_(packet), way_(way_of(ruleset, packet.direction, packet.family)) {}
+
+  Walk take() {
+    Walk walk;
+    travel({}, &walk.steps);
+    walk.fate = fate_;
+    return walk;
+  }
+
+ private:
+  enum class Answer : std::uint8_t { No, Yes, Unknown };
+
+  void travel(Traveller traveller, std::vector<Step>* steps);
+  bool step(Traveller& traveller, std::vector<Step>* steps);
+  bool follow(const Verdict& verdict, Traveller& traveller, std::vector<Step>* steps);
+  bool go_back(Traveller& traveller, std::vector<Step>* steps);
+  bool end(Fate fate) {
+    fate_ |= fate;
+    return false;
+  }
+  Answer matches(const Rule& rule, const Traveller& traveller) const;
+  Answer holds(const Condition& condition, const Traveller& traveller) const;
+  Answer inside(const Box& box, const Traveller& traveller) const;
+  Answer has(const Values& values, const Traveller& traveller) const;
+  bool asked(const Stop& stop, const Traveller& traveller) const;
+  std::optional<Verdict> verdict_of(const Rule& rule, const Traveller& traveller) const;
+
+  const Point& packet_;
+  std::vector<Stop> way_;
+  Fate fate_ = 0;
+  std::size_t forks_ = 0;
+};
+
+Walker::Answer Walker::has(const Values& values, const Traveller& traveller) const {
+  const Kind kind = values.field.kind;
+  if (kind == Kind::InInterface || kind == Kind::OutInterface) {
+    const std::string& name =
+        kind == Kind::InInterface ? packet_.in_interface : packet_.out_interface;
+    return names_match(values, name) ? Answer::Yes : Answer::No;
+  }
+  Number number = 0;
+  if (kind == Kind::Family) {
+    number = packet_.family == Family::V4 ? 0 : 1;
+  } else if (const auto found = traveller.assigned.find(values.field);
+             found != traveller.assigned.end()) {
+    if (!found->second)
+      return Answer::Unknown;
+    number = *found->second;
+  } else if (kind == Kind::State && way_[traveller.stop].before_conntrack) {
+    number = static_cast<Number>(State::Invalid);
+  } else if (const auto known = packet_.numbers.find(values.field);
+             known != packet_.numbers.end()) {
+    number = known->second;
+  }
+  return values.numbers.contains(number) ? Answer::Yes : Answer::No;
+}
+
+Walker::Answer Walker::inside(const Box& box, const Traveller& traveller) const {
+  Answer answer = Answer::Yes;
+  for (const Values& values : box) {
+    const Answer one = has(values, traveller);
+    if (one == Answer::No)
+      return one;
+    if (one == Answer::Unknown)
+      answer = one;
+  }
+  return answer;
+}
+
+Walker::Answer Walker::holds(const Condition& condition, const Traveller& traveller) const {
+  if (const auto* atom = std::get_if<Atom>(&condition)) {
+    const auto known = packet_.atoms.find(atom->text);
+    if (atom->stateful && known == packet_.atoms.end())
+      return Answer::Unknown;
+    const bool is = known != packet_.atoms.end() && known->second;
+    return is != atom->inverted ? Answer::Yes : Answer::No;
+  }
+  const auto& test = std::get<Test>(condition);
+  Answer answer = Answer::No;
+  for (const Box& box : test.boxes) {
+    const Answer one = inside(box, traveller);
+    if (one == Answer::Yes)
+      return test.inverted ? Answer::No : Answer::Yes;
+    if (one == Answer::Unknown)
+      answer = one;
+  }
+  if (answer == Answer::Unknown)
+    return answer;
+  return test.inverted ? Answer::Yes : Answer::No;
+}
+
+// Chains for translation see the first packet of a flow alone, chains of devices their own packets.
+bool Walker::asked(const Stop& stop, const Traveller& traveller) const {
+  const Base& base = *stop.chain->base;
+  if (base.nat) {
+    const Values first{
+        .field = {.kind = Kind::State},
+        .numbers =
+            Numbers({{static_cast<Number>(State::New), static_cast<Number>(State::New)},
+                     {static_cast<Number>(State::Related), static_cast<Number>(State::Related)}}),
+        .names = {}};
+    return has(first, traveller) != Answer::No;
+  }
+  if (base.hook == Hook::Ingress)
+    return std::ranges::find(base.devices, packet_.in_interface) != base.devices.end();
+  if (base.hook == Hook::Egress)
+    return std::ranges::find(base.devices, packet_.out_interface) != base.devices.end();
+  return true;
+}
+
+// Nullopt: it depends on what is not known.
+std::optional<Verdict> Walker::verdict_of(const Rule& rule, const Traveller& traveller) const {
+  if (!rule.map)
+    return rule.verdict;
+  for (const auto& [box, verdict] : *rule.map) {
+    const Answer one = inside(box, traveller);
+    if (one == Answer::Unknown)
+      return std::nullopt;
+    if (one == Answer::Yes)
+      return verdict;
+  }
+  return Verdict{};
+}
+
+Walker::Answer Walker::matches(const Rule& rule, const Traveller& traveller) const {
+  Answer answer = Answer::Yes;
+  for (const Condition& condition : rule.conditions) {
+    const Answer one = holds(condition, traveller);
+    if (one == Answer::No)
+      return one;
+    if (one == Answer::Unknown)
+      answer = one;
+  }
+  return answer;
+}
+
+// The end of a chain, or `return`. False when the packet's way ends with it.
+bool Walker::go_back(Traveller& traveller, std::vector<Step>* steps) {
+  while (traveller.frames.back().gone_to)
+    traveller.frames.pop_back();
+  traveller.frames.pop_back();
+  if (!traveller.frames.empty())
+    return true;
+  const Stop& stop = way_[traveller.stop];
+  const Verdict::Kind policy = stop.chain->base->policy;
+  if (steps != nullptr)
+    steps->push_back({stop.table, stop.chain, nullptr, {.kind = policy, .chain = {}}});
+  ++traveller.stop;
+  return policy != Verdict::Kind::Drop || end(kDropped);
+}
+
+// False when the packet's way ends with the verdict.
+bool Walker::follow(const Verdict& verdict, Traveller& traveller, std::vector<Step>* steps) {
+  switch (verdict.kind) {
+    case Verdict::Kind::Continue:
+      return true;
+    case Verdict::Kind::Drop:
+      return end(kDropped);
+    case Verdict::Kind::Reject:
+      return end(kRejected);
+    case Verdict::Kind::Unknown:
+      return end(kAnyFate);
+    case Verdict::Kind::Return:
+      return go_back(traveller, steps);
+    case Verdict::Kind::Queue:
+      fate_ |= kDropped;
+      [[fallthrough]];
+    case Verdict::Kind::Accept:
+      traveller.frames.clear();
+      ++traveller.stop;
+      return true;
+    case Verdict::Kind::Jump:
+    case Verdict::Kind::Goto:
+      break;
+  }
+  const Chain* next = chain_of(*way_[traveller.stop].table, verdict.chain);
+  if (next == nullptr || traveller.frames.size() >= kDeepest)
+    return end(kAnyFate);
+  traveller.frames.push_back({next, 0, verdict.kind == Verdict::Kind::Goto});
+  return true;
+}
+
+// One rule, or the end of a chain. False when the packet's way ends there.
+bool Walker::step(Traveller& traveller, std::vector<Step>* steps) {
+  Traveller::Frame& frame = traveller.frames.back();
+  if (frame.next == frame.chain->rules.size())
+    return go_back(traveller, steps);
+  const Chain* chain = frame.chain;
+  const Rule& rule = chain->rules[frame.next++];
+  const Answer answer = matches(rule, traveller);
+  if (answer == Answer::No)
+    return true;
+  if (answer == Answer::Unknown) {  // the way of a packet that it does not match
+    if (++forks_ > kMostForks)
+      return end(kAnyFate);
+    travel(traveller, nullptr);
+  }
+  for (const Assign& assign : rule.assigns)
+    traveller.assigned[assign.field] = assign.value;
+  const auto verdict = verdict_of(rule, traveller);
+  if (!verdict)
+    return end(kAnyFate);
+  if (steps != nullptr)
+    steps->push_back({way_[traveller.stop].table, chain, &rule, *verdict});
+  return follow(*verdict, traveller, steps);
+}
+
+void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
+  while (traveller.stop < way_.size()) {
+    if (traveller.frames.empty()) {
+      if (!asked(way_[traveller.stop], traveller)) {
+        ++traveller.stop;
+        continue;
+      }
+      traveller.frames.push_back({way_[traveller.stop].chain, 0, false});
+    }
+    if (!step(traveller, steps))
+      return;
+  }
+  fate_ |= kAccepted;
+}
+
+}  // namespace
+
+const Chain* chain_of(const Table& table, const std::string& name) {
+  const auto found = std::ranges::find(table.chains, name, &Chain::name);
+  return found == table.chains.end() ? nullptr : &*found;
+}
+
+std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family family) {
+  std::vector<Stop> way;
+  for (const Hook hook : hooks_of(direction)) {
+    std::vector<Stop> stops;
+    for (const Table& table : ruleset.tables) {
+      if (table.dormant || !meets(table.family, family))
+        continue;
+      for (const Chain& chain : table.chains) {
+        if (!chain.base || chain.base->hook != hook)
+          continue;
+        const bool early =
+            hook == Hook::Ingress || ((hook == Hook::Prerouting || hook == Hook::Output) &&
+                                      chain.base->priority < kConntrack);
+        stops.push_back({&table, &chain, early});
+      }
+    }
+    std::ranges::stable_sort(stops, {},
+                             [](const Stop& stop) { return stop.chain->base->priority; });
+    way.insert(way.end(), stops.begin(), stops.end());
+  }
+  return way;
+}
+
+Walk walk(const Ruleset& ruleset, const Point& packet) {
+  return Walker(ruleset, packet).take();
+}
+
+}  // namespace quay::filter

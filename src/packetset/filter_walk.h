@@ -1,0 +1,49 @@
+// What a packet filter does with one packet, rule by rule: for explanations, and as the second,
+// plain opinion that diagrams are held against.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/filter.h"
+
+namespace quay::filter {
+
+// What becomes of a packet. A set, because of what is not known.
+using Fate = std::uint32_t;
+inline constexpr Fate kAccepted = 2;
+inline constexpr Fate kDropped = 4;
+inline constexpr Fate kRejected = 8;
+inline constexpr Fate kAnyFate = kAccepted | kDropped | kRejected;
+
+// A base chain in the order in which packets meet them.
+struct Stop {
+  const Table* table = nullptr;
+  const Chain* chain = nullptr;
+  // Before conntrack has looked at the packet (NF_IP_PRI_CONNTRACK), its state reads as invalid.
+  bool before_conntrack = false;
+};
+
+// The base chains that packets of a direction and family meet: of devices, before routing, then the
+// direction's own, and after routing. Points into `ruleset`.
+std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family family);
+
+// A rule that matched, or with `rule` null the policy of a base chain.
+struct Step {
+  const Table* table = nullptr;
+  const Chain* chain = nullptr;
+  const Rule* rule = nullptr;
+  Verdict verdict;
+};
+
+struct Walk {
+  Fate fate = 0;
+  std::vector<Step> steps;  // of one way through; where something is unknown, one of several
+};
+
+// Which chain a jump leads to; nullptr when there is none of that name.
+const Chain* chain_of(const Table& table, const std::string& name);
+
+Walk walk(const Ruleset& ruleset, const Point& packet);
+
+}  // namespace quay::filter
