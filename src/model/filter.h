@@ -109,6 +109,8 @@ struct Assign {
   bool operator==(const Assign&) const = default;
 };
 
+using VerdictMap = std::vector<std::pair<Box, Verdict>>;
+
 // When all conditions hold, the values are assigned, and then the verdict is the one of the box in
 // `map` that the packet is in (boxes are disjoint; in none of them: Continue), or without a map
 // `verdict`.
@@ -116,7 +118,7 @@ struct Rule {
   std::vector<Condition> conditions;
   std::vector<Assign> assigns;
   Verdict verdict;
-  std::optional<std::vector<std::pair<Box, Verdict>>> map;
+  std::optional<VerdictMap> map;
   std::string place;                 // "handle 12", "line 40"
   std::string text;                  // the rule in the words of its source; may be empty
   std::vector<std::string> unknown;  // what of it is not understood, by name

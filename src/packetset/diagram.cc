@@ -275,11 +275,12 @@ Diagram DiagramStore::decide(std::span<const Diagram> steps) {
   return steps.empty() ? 0 : fold(Operation::Decide, steps);
 }
 
-Diagram DiagramStore::replace(Diagram diagram, const std::function<Outcomes(Outcomes)>& by) {
+Diagram DiagramStore::at_level(Diagram diagram, std::size_t level,
+                               const std::function<Diagram(Diagram)>& by) {
   std::unordered_map<Diagram, Diagram> done;
   const auto walk = [&](const auto& self, Diagram at) -> Diagram {
-    if (is_constant(at))
-      return by(at);
+    if (level_of(at) >= level)
+      return level_of(at) == level ? by(at) : at;
     if (const auto found = done.find(at); found != done.end())
       return found->second;
     const Node node = nodes_[at - kConstants];
@@ -293,6 +294,28 @@ Diagram DiagramStore::replace(Diagram diagram, const std::function<Outcomes(Outc
     return result;
   };
   return walk(walk, diagram);
+}
+
+Diagram DiagramStore::replace(Diagram diagram, const std::function<Outcomes(Outcomes)>& by) {
+  return at_level(diagram, levels(), by);
+}
+
+Diagram DiagramStore::restrict(Diagram diagram, std::size_t level, Value value) {
+  return at_level(diagram, level, [&](Diagram at) {
+    const View node = view(at);
+    const auto edge = std::ranges::lower_bound(node.last, value);
+    return node.children[static_cast<std::size_t>(edge - node.last.begin())];
+  });
+}
+
+Diagram DiagramStore::forget(Diagram diagram, std::size_t level) {
+  return at_level(diagram, level, [&](Diagram at) {
+    const Node node = nodes_[at - kConstants];
+    Diagram all = 0;
+    for (std::size_t i = 0; i < node.count; ++i)
+      all = unite(all, edge_child_[node.first + i]);
+    return all;
+  });
 }
 
 Outcomes DiagramStore::at(Diagram diagram, std::span<const Value> packet) const {

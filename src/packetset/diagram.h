@@ -84,6 +84,9 @@ class DiagramStore {
   Diagram box(const Cube& cube, Outcomes inside, Outcomes outside);
 
   Diagram unite(Diagram a, Diagram b) { return apply(Operation::Unite, a, b); }
+  Diagram unite(std::span<const Diagram> all) {
+    return all.empty() ? 0 : fold(Operation::Unite, all);
+  }
   Diagram intersect(Diagram a, Diagram b) { return apply(Operation::Intersect, a, b); }
   // The outcomes of `a` that are not outcomes of `b`.
   Diagram subtract(Diagram a, Diagram b) { return apply(Operation::Subtract, a, b); }
@@ -100,6 +103,11 @@ class DiagramStore {
   Diagram difference(Diagram a, Diagram b) { return apply(Operation::Differ, a, b); }
   // Every set of outcomes replaced by another.
   Diagram replace(Diagram diagram, const std::function<Outcomes(Outcomes)>& by);
+
+  // What becomes of packets whose value at `level` is another by now: `value`, or any there is, and
+  // then their outcomes are those of all values together.
+  Diagram restrict(Diagram diagram, std::size_t level, Value value);
+  Diagram forget(Diagram diagram, std::size_t level);
 
   // The outcomes of one packet: a value for each level, within its range.
   Outcomes at(Diagram diagram, std::span<const Value> packet) const;
@@ -178,6 +186,8 @@ class DiagramStore {
   double part_of(std::size_t level, Value first, Value last) const {
     return up_to_[level][last + 1] - up_to_[level][first];
   }
+  // Every node of `level` replaced by what `by` makes of it.
+  Diagram at_level(Diagram diagram, std::size_t level, const std::function<Diagram(Diagram)>& by);
   Cube widened(const Cube& cube, Diagram outside, std::span<const std::size_t> widen);
   IntervalSet<Value> values_at(Diagram diagram, std::size_t level) const;
 

@@ -90,8 +90,9 @@ class Walker {
 Walker::Answer Walker::has(const Values& values, const Traveller& traveller) const {
   const Kind kind = values.field.kind;
   if (kind == Kind::InInterface || kind == Kind::OutInterface) {
-    const std::string& name =
-        kind == Kind::InInterface ? packet_.in_interface : packet_.out_interface;
+    std::string_view name = packet_.in_interface;
+    if (kind == Kind::OutInterface)
+      name = way_[traveller.stop].before_routing ? std::string_view() : packet_.out_interface;
     return names_match(values, name) ? Answer::Yes : Answer::No;
   }
   Number number = 0;
@@ -99,9 +100,10 @@ Walker::Answer Walker::has(const Values& values, const Traveller& traveller) con
     number = packet_.family == Family::V4 ? 0 : 1;
   } else if (const auto found = traveller.assigned.find(values.field);
              found != traveller.assigned.end()) {
-    if (!found->second)
+    const std::optional<Number>& assigned = found->second;
+    if (!assigned)
       return Answer::Unknown;
-    number = *found->second;
+    number = *assigned;
   } else if (kind == Kind::State && way_[traveller.stop].before_conntrack) {
     number = static_cast<Number>(State::Invalid);
   } else if (const auto known = packet_.numbers.find(values.field);
@@ -147,14 +149,9 @@ Walker::Answer Walker::holds(const Condition& condition, const Traveller& travel
 
 // Chains for translation see the first packet of a flow alone, chains of devices their own packets.
 bool Walker::asked(const Stop& stop, const Traveller& traveller) const {
-  const Base& base = *stop.chain->base;
+  const Base& base = *stop.base;
   if (base.nat) {
-    const Values first{
-        .field = {.kind = Kind::State},
-        .numbers =
-            Numbers({{static_cast<Number>(State::New), static_cast<Number>(State::New)},
-                     {static_cast<Number>(State::Related), static_cast<Number>(State::Related)}}),
-        .names = {}};
+    const Values first{.field = {.kind = Kind::State}, .numbers = first_packets(), .names = {}};
     return has(first, traveller) != Answer::No;
   }
   if (base.hook == Hook::Ingress)
@@ -198,7 +195,7 @@ bool Walker::go_back(Traveller& traveller, std::vector<Step>* steps) {
   if (!traveller.frames.empty())
     return true;
   const Stop& stop = way_[traveller.stop];
-  const Verdict::Kind policy = stop.chain->base->policy;
+  const Verdict::Kind policy = stop.base->policy;
   if (steps != nullptr)
     steps->push_back({stop.table, stop.chain, nullptr, {.kind = policy, .chain = {}}});
   ++traveller.stop;
@@ -278,6 +275,12 @@ void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
 
 }  // namespace
 
+Numbers first_packets() {
+  constexpr auto fresh = static_cast<Number>(State::New);
+  constexpr auto related = static_cast<Number>(State::Related);
+  return Numbers({{fresh, fresh}, {related, related}});
+}
+
 const Chain* chain_of(const Table& table, const std::string& name) {
   const auto found = std::ranges::find(table.chains, name, &Chain::name);
   return found == table.chains.end() ? nullptr : &*found;
@@ -293,14 +296,14 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
       for (const Chain& chain : table.chains) {
         if (!chain.base || chain.base->hook != hook)
           continue;
-        const bool early =
+        const bool before_routing = hook == Hook::Ingress || hook == Hook::Prerouting;
+        const bool before_conntrack =
             hook == Hook::Ingress || ((hook == Hook::Prerouting || hook == Hook::Output) &&
                                       chain.base->priority < kConntrack);
-        stops.push_back({&table, &chain, early});
+        stops.push_back({&table, &chain, &*chain.base, before_conntrack, before_routing});
       }
     }
-    std::ranges::stable_sort(stops, {},
-                             [](const Stop& stop) { return stop.chain->base->priority; });
+    std::ranges::stable_sort(stops, {}, [](const Stop& stop) { return stop.base->priority; });
     way.insert(way.end(), stops.begin(), stops.end());
   }
   return way;

@@ -20,8 +20,11 @@ inline constexpr Fate kAnyFate = kAccepted | kDropped | kRejected;
 struct Stop {
   const Table* table = nullptr;
   const Chain* chain = nullptr;
+  const Base* base = nullptr;
   // Before conntrack has looked at the packet (NF_IP_PRI_CONNTRACK), its state reads as invalid.
   bool before_conntrack = false;
+  // Before the packet is routed it has no outgoing interface.
+  bool before_routing = false;
 };
 
 // The base chains that packets of a direction and family meet: of devices, before routing, then the
@@ -40,6 +43,9 @@ struct Walk {
   Fate fate = 0;
   std::vector<Step> steps;  // of one way through; where something is unknown, one of several
 };
+
+// The states of the packets that chains for translation see: the first of a flow.
+Numbers first_packets();
 
 // Which chain a jump leads to; nullptr when there is none of that name.
 const Chain* chain_of(const Table& table, const std::string& name);

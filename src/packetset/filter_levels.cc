@@ -1,0 +1,351 @@
+#include "packetset/filter_levels.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace quay::filter {
+namespace {
+
+constexpr double kHalf = 0.5;
+
+bool names(const Field& field) {
+  return field.kind == Kind::InInterface || field.kind == Kind::OutInterface;
+}
+
+Number most_of(const Field& field, Family family) {
+  if (field.kind == Kind::State)
+    return kStates - 1;
+  const int bits = width(field, family);
+  return bits >= 128 ? ~Number{0} : (Number{1} << bits) - 1;
+}
+
+// The place of a field among the levels of a host's or a router's diagram; atoms are at kAtoms.
+constexpr int kAtoms = 4;
+
+int rank(const Field& field, Order order) {
+  const bool router = order == Order::Router;
+  switch (field.kind) {
+    case Kind::Family:
+    case Kind::State:
+      return 0;
+    case Kind::InInterface:
+      return router ? 1 : 12;
+    case Kind::OutInterface:
+      return router ? 1 : 13;
+    case Kind::Protocol:
+      return 2;
+    case Kind::Other:
+    case Kind::Mark:
+      return 3;
+    case Kind::Source:
+      return kAtoms + 1;
+    case Kind::Destination:
+      return kAtoms + 2;
+    case Kind::DestinationPort:
+      return kAtoms + 3;
+    case Kind::SourcePort:
+      return kAtoms + 4;
+    case Kind::TcpFlags:
+      return kAtoms + 5;
+    case Kind::SourceMac:
+      break;
+  }
+  return kAtoms + 6;
+}
+
+// How readily a field is widened in an answer.
+int plainness(const Field& field) {
+  constexpr std::array<Kind, 12> order{
+      Kind::TcpFlags,   Kind::SourceMac,   Kind::Mark,        Kind::Other,
+      Kind::SourcePort, Kind::State,       Kind::InInterface, Kind::OutInterface,
+      Kind::Source,     Kind::Destination, Kind::Protocol,    Kind::DestinationPort};
+  return static_cast<int>(std::ranges::find(order, field.kind) - order.begin());
+}
+
+}  // namespace
+
+void InterfaceClasses::add(const std::string& name) {
+  if (std::ranges::find(names_, name) == names_.end())
+    names_.push_back(name);
+}
+
+IntervalSet<Value> InterfaceClasses::matching(const Values& values) const {
+  std::vector<Interval<Value>> found;
+  for (Value number = 0; number < names_.size(); ++number) {
+    const std::string_view name = number == kOther ? std::string_view("\n") : names_[number];
+    const bool listed = std::ranges::any_of(values.names, [&](std::string_view pattern) {
+      return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1))
+                                    : name == pattern;
+    });
+    if (listed != values.but_names)
+      found.push_back({number, number});
+  }
+  return IntervalSet<Value>(std::move(found));
+}
+
+Value InterfaceClasses::of(std::string_view name) const {
+  Value best = kOther;
+  for (Value number = kNone; number < names_.size(); ++number) {
+    const std::string_view pattern = names_[number];
+    if (pattern == name)
+      return number;
+    if (pattern.ends_with('*') && name.starts_with(pattern.substr(0, pattern.size() - 1)) &&
+        (best == kOther || pattern.size() > names_[best].size()))
+      best = number;
+  }
+  return best;
+}
+
+Values InterfaceClasses::values(const Field& field, const IntervalSet<Value>& classes) const {
+  Values values{.field = field, .numbers = {}, .names = {}, .but_names = classes.contains(kOther)};
+  for (Value number = 1; number < names_.size(); ++number)
+    if (classes.contains(number) != values.but_names)
+      values.names.push_back(names_[number]);
+  return values;
+}
+
+FilterLevels::FilterLevels(Family family, std::span<const Ruleset* const> rulesets,
+                           std::span<const Box> questions, Order order)
+    : family_(family) {
+  for (const Kind kind : {Kind::State, Kind::InInterface, Kind::OutInterface})
+    note(Box{{.field = {.kind = kind}, .numbers = {}, .names = {}}});
+  for (const Ruleset* ruleset : rulesets)
+    note(*ruleset);
+  for (const Box& box : questions)
+    note(box);
+  for (const Ruleset* ruleset : rulesets)
+    note_assigned(*ruleset);
+  const Number last_state = kStates - 1;
+  for (Number state = 0; state <= last_state; ++state)
+    axes_.at({.kind = Kind::State}).tell_apart(Numbers({{state, state}}));
+  lay_out(order);
+}
+
+void FilterLevels::note(const Ruleset& ruleset) {
+  Counts seen;
+  for (const Table& table : ruleset.tables)
+    for (const Chain& chain : table.chains) {
+      if (chain.base)
+        for (const std::string& device : chain.base->devices)
+          interfaces_.add(device);
+      for (const Rule& rule : chain.rules)
+        note(rule, seen);
+    }
+}
+
+void FilterLevels::note(const Rule& rule, Counts& seen) {
+  for (const Condition& condition : rule.conditions)
+    if (const auto* atom = std::get_if<Atom>(&condition))
+      note(*atom, seen);
+    else
+      for (const Box& box : std::get<Test>(condition).boxes)
+        note(box);
+  if (rule.map)
+    for (const auto& [box, verdict] : *rule.map)
+      note(box);
+}
+
+// Values that are assigned matter where somebody asks for the field.
+void FilterLevels::note_assigned(const Ruleset& ruleset) {
+  for (const Table& table : ruleset.tables)
+    for (const Chain& chain : table.chains)
+      for (const Rule& rule : chain.rules)
+        for (const Assign& assign : rule.assigns)
+          if (const auto axis = axes_.find(assign.field); assign.value && axis != axes_.end())
+            axis->second.tell_apart(Numbers({{*assign.value, *assign.value}}));
+}
+
+void FilterLevels::note(const Box& box) {
+  for (const Values& values : box) {
+    if (values.field.kind == Kind::Family)
+      continue;
+    auto axis = axes_.try_emplace(values.field, most_of(values.field, family_)).first;
+    if (names(values.field))
+      for (const std::string& name : values.names)
+        interfaces_.add(name);
+    else
+      axis->second.tell_apart(values.numbers);
+  }
+}
+
+// An atom that depends on what was before has an answer of its own in every rule. Rules are
+// counted, so that the same rule of another ruleset is asked the same.
+void FilterLevels::note(const Atom& atom, Counts& seen) {
+  atom_names_[&atom] =
+      atom.stateful ? fmt::format("{} ({})", atom.text, ++seen[atom.text]) : atom.text;
+}
+
+void FilterLevels::add_atoms() {
+  std::map<std::string, std::size_t> by_name;
+  for (const auto& [atom, name] : atom_names_)
+    by_name[name] = 0;
+  for (auto& [name, level] : by_name) {
+    level = levels_.size();
+    levels_.push_back({std::nullopt, name, 1});
+  }
+  for (const auto& [atom, name] : atom_names_)
+    atoms_[atom] = by_name[name];
+}
+
+void FilterLevels::lay_out(Order order) {
+  std::vector<Field> fields;
+  for (auto& [field, axis] : axes_) {
+    axis.finish();
+    fields.push_back(field);
+  }
+  std::ranges::stable_sort(fields, {}, [&](const Field& field) { return rank(field, order); });
+  const auto after_atoms =
+      std::ranges::find_if(fields, [&](const Field& field) { return rank(field, order) > kAtoms; });
+  for (auto field = fields.begin(); field != fields.end(); ++field) {
+    if (field == after_atoms)
+      add_atoms();
+    fields_[*field] = levels_.size();
+    const auto classes = axes_.at(*field).count();
+    levels_.push_back(
+        {*field, {}, names(*field) ? interfaces_.last() : static_cast<Value>(classes - 1)});
+  }
+  if (after_atoms == fields.end())
+    add_atoms();
+  for (const Level& level : levels_)
+    everything_.values.push_back(IntervalSet<Value>::up_to(level.last));
+}
+
+std::vector<std::vector<double>> FilterLevels::weights() const {
+  std::vector<std::vector<double>> weights;
+  for (const Level& level : levels_) {
+    if (!level.field)
+      weights.push_back({kHalf, kHalf});
+    else if (names(*level.field))
+      weights.emplace_back(interfaces_.last() + 1, 1. / (interfaces_.last() + 1));
+    else
+      weights.push_back(axes_.at(*level.field).weights());
+  }
+  return weights;
+}
+
+std::optional<std::size_t> FilterLevels::level(const Field& field) const {
+  const auto found = fields_.find(field);
+  return found == fields_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<std::size_t> FilterLevels::atom_levels() const {
+  std::vector<std::size_t> found;
+  for (std::size_t level = 0; level < levels_.size(); ++level)
+    if (!levels_[level].field)
+      found.push_back(level);
+  return found;
+}
+
+IntervalSet<Value> FilterLevels::classes(const Values& values) const {
+  if (names(values.field))
+    return interfaces_.matching(values);
+  return axes_.at(values.field).classes(values.numbers);
+}
+
+Value FilterLevels::class_of(const Field& field, Number number) const {
+  return axes_.at(field).classes(Numbers({{number, number}})).intervals().front().first;
+}
+
+bool FilterLevels::narrow(Cube& cube, const Box& box) const {
+  for (const Values& values : box) {
+    if (values.field.kind == Kind::Family) {
+      if (!values.numbers.contains(family_ == Family::V4 ? 0 : 1))
+        return false;
+      continue;
+    }
+    IntervalSet<Value>& left = cube.values[fields_.at(values.field)];
+    left = left.intersect(classes(values));
+    if (left.empty())
+      return false;
+  }
+  return true;
+}
+
+Region FilterLevels::region(const Cube& cube) const {
+  Region region;
+  for (std::size_t level = 0; level < levels_.size(); ++level) {
+    const IntervalSet<Value>& classes = cube.values[level];
+    if (classes == everything_.values[level])
+      continue;
+    const Level& known = levels_[level];
+    if (!known.field)
+      region.atoms.emplace_back(known.atom, classes.contains(1));
+    else if (names(*known.field))
+      region.box.push_back(interfaces_.values(*known.field, classes));
+    else
+      region.box.push_back(
+          {.field = *known.field, .numbers = axes_.at(*known.field).values(classes), .names = {}});
+  }
+  return region;
+}
+
+std::vector<Value> FilterLevels::values(const Point& point) const {
+  std::vector<Value> values;
+  for (const Level& level : levels_) {
+    if (!level.field) {
+      const auto known = point.atoms.find(level.atom);
+      values.push_back(known != point.atoms.end() && known->second ? 1 : 0);
+    } else if (names(*level.field)) {
+      values.push_back(interfaces_.of(
+          level.field->kind == Kind::InInterface ? point.in_interface : point.out_interface));
+    } else {
+      const auto known = point.numbers.find(*level.field);
+      values.push_back(class_of(*level.field, known == point.numbers.end() ? 0 : known->second));
+    }
+  }
+  return values;
+}
+
+namespace {
+
+// The most usual of some numbers.
+Number usual(const Field& field, const Numbers& numbers) {
+  std::vector<Number> wanted;
+  if (field.kind == Kind::Protocol)
+    wanted = {6, 17, 1, 58};
+  if (field.kind == Kind::DestinationPort || field.kind == Kind::SourcePort)
+    wanted = {22, 80, 443, 40000};
+  for (const Number number : wanted)
+    if (numbers.contains(number))
+      return number;
+  const Interval<Number>& first = numbers.intervals().front();
+  return first.first == 0 && first.last > 0 && field.kind != Kind::State ? 1 : first.first;
+}
+
+}  // namespace
+
+Point FilterLevels::point(const Cube& cube, Direction direction) const {
+  Point point{.direction = direction, .family = family_};
+  for (std::size_t level = 0; level < levels_.size(); ++level) {
+    const IntervalSet<Value>& classes = cube.values[level];
+    const Level& known = levels_[level];
+    if (!known.field) {
+      point.atoms[known.atom] = !classes.contains(0);
+    } else if (names(*known.field)) {
+      const Value first = classes.intervals().front().first;
+      std::string name = first == InterfaceClasses::kOther ? "other0" : interfaces_.name(first);
+      if (name.ends_with('*'))
+        name.back() = '9';
+      (known.field->kind == Kind::InInterface ? point.in_interface : point.out_interface) = name;
+    } else {
+      point.numbers[*known.field] = usual(*known.field, axes_.at(*known.field).values(classes));
+    }
+  }
+  return point;
+}
+
+std::vector<std::size_t> FilterLevels::widening() const {
+  std::vector<std::size_t> order(levels_.size());
+  for (std::size_t level = 0; level < order.size(); ++level)
+    order[level] = level;
+  std::ranges::stable_sort(order, {}, [&](std::size_t level) {
+    const auto& field = levels_[level].field;
+    return field ? plainness(*field) : -1;
+  });
+  return order;
+}
+
+}  // namespace quay::filter

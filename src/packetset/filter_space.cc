@@ -1,0 +1,362 @@
+#include "packetset/filter_space.h"
+
+#include <algorithm>
+#include <array>
+
+namespace quay::filter {
+namespace {
+
+// While chains are computed, an outcome is a set of these. What a packet was assigned on its way
+// (an effect, by number) is part of how it goes on: each effect has three bits of its own.
+constexpr unsigned kBits = 3;
+constexpr Outcomes kGoes = kContinue;  // to the next rule
+constexpr Outcomes kReturns = 2;       // to where the chain was called from
+constexpr Outcomes kPasses = 4;        // this base chain
+constexpr Outcomes kEachEffect = kGoes | kReturns | kPasses;
+constexpr std::size_t kMostEffects = 7;
+constexpr Outcomes kDrops = 1U << (kBits * kMostEffects);
+constexpr Outcomes kRejects = kDrops << 1;
+static_assert((kRejects << 1) - 1 <= kMostOutcomes);
+
+constexpr Outcomes bits_of(std::size_t effect, Outcomes bits) {
+  return bits << (kBits * effect);
+}
+
+Outcomes outcomes_of(Verdict::Kind kind) {
+  switch (kind) {
+    case Verdict::Kind::Continue:
+      return kGoes;
+    case Verdict::Kind::Accept:
+      return kPasses;
+    case Verdict::Kind::Drop:
+      return kDrops;
+    case Verdict::Kind::Reject:
+      return kRejects;
+    case Verdict::Kind::Return:
+      return kReturns;
+    case Verdict::Kind::Queue:
+      return kPasses | kDrops;
+    case Verdict::Kind::Jump:
+    case Verdict::Kind::Goto:
+    case Verdict::Kind::Unknown:
+      break;
+  }
+  return kGoes | kReturns | kPasses | kDrops | kRejects;
+}
+
+// Going on after something was assigned.
+constexpr Outcomes kGoesAssigned = [] {
+  Outcomes bits = 0;
+  for (std::size_t effect = 1; effect < kMostEffects; ++effect)
+    bits |= bits_of(effect, kGoes);
+  return bits;
+}();
+
+// Bits of every effect moved: what goes on returns, or the other way round.
+Outcomes moved(Outcomes outcomes, Outcomes from, Outcomes to) {
+  Outcomes result = outcomes;
+  for (std::size_t effect = 0; effect < kMostEffects; ++effect)
+    if ((outcomes & bits_of(effect, from)) != 0)
+      result = (result & ~bits_of(effect, from)) | bits_of(effect, to);
+  return result;
+}
+
+}  // namespace
+
+FilterSpace::FilterSpace(Family family, std::span<const Ruleset* const> rulesets,
+                         std::span<const Box> questions, Order order, std::size_t most_nodes)
+    : levels_(family, rulesets, questions, order), store_(levels_.weights(), most_nodes) {
+  for (const Ruleset* ruleset : rulesets)
+    for (const Table& table : ruleset->tables)
+      for (const Chain& chain : table.chains)
+        for (const Rule& rule : chain.rules)
+          for (const Assign& assign : rule.assigns)
+            any_assigned_[assign.field] = std::nullopt;
+}
+
+Diagram FilterSpace::where(Diagram condition, Diagram then, Diagram otherwise) {
+  return store_.unite(store_.intersect(condition, then),
+                      store_.intersect(invert(condition), otherwise));
+}
+
+Diagram FilterSpace::inside(const Box& box) {
+  Cube cube = levels_.everything();
+  return levels_.narrow(cube, box) ? store_.box(cube, kMostOutcomes, 0) : 0;
+}
+
+Diagram FilterSpace::holds(const Condition& condition) {
+  if (const auto* atom = std::get_if<Atom>(&condition))
+    return store_.branch(levels_.level(*atom), IntervalSet<Value>({{1, 1}}),
+                         atom->inverted ? 0 : kMostOutcomes, atom->inverted ? kMostOutcomes : 0);
+  const auto& test = std::get<Test>(condition);
+  std::vector<Diagram> boxes;
+  boxes.reserve(test.boxes.size());
+  for (const Box& box : test.boxes)
+    boxes.push_back(inside(box));
+  const Diagram any = store_.unite(boxes);
+  return test.inverted ? invert(any) : any;
+}
+
+// A rule's packets, where they are one cube: nearly always.
+std::optional<Cube> FilterSpace::cube_of(const Rule& rule) const {
+  Cube cube = levels_.everything();
+  for (const Condition& condition : rule.conditions) {
+    if (const auto* atom = std::get_if<Atom>(&condition)) {
+      IntervalSet<Value>& left = cube.values[levels_.level(*atom)];
+      const Value answer = atom->inverted ? 0 : 1;
+      left = left.intersect(IntervalSet<Value>({{answer, answer}}));
+      if (left.empty())
+        return std::nullopt;
+      continue;
+    }
+    const auto& test = std::get<Test>(condition);
+    if (test.inverted || test.boxes.size() != 1 || !levels_.narrow(cube, test.boxes.front()))
+      return std::nullopt;
+  }
+  return cube;
+}
+
+Diagram FilterSpace::matched(const Rule& rule) {
+  if (const auto cube = cube_of(rule))
+    return store_.box(*cube, kMostOutcomes, 0);
+  Diagram all = kMostOutcomes;
+  for (const Condition& condition : rule.conditions)
+    all = store_.intersect(all, holds(condition));
+  return all;
+}
+
+Diagram FilterSpace::verdict(const Table& table, const Verdict& verdict) {
+  if (verdict.kind != Verdict::Kind::Jump && verdict.kind != Verdict::Kind::Goto)
+    return outcomes_of(verdict.kind);
+  const Chain* callee = chain_of(table, verdict.chain);
+  if (callee == nullptr || open_.contains(callee))
+    return outcomes_of(Verdict::Kind::Unknown);
+  const Diagram all = chain(table, *callee).diagram;
+  const bool jumps = verdict.kind == Verdict::Kind::Jump;
+  return store_.replace(all, [&](Outcomes outcomes) {
+    return jumps ? moved(outcomes, kReturns, kGoes) : moved(outcomes, kGoes, kReturns);
+  });
+}
+
+FilterSpace::Part FilterSpace::part(Diagram diagram) {
+  Outcomes bits = 0;
+  for (const Outcomes outcomes : store_.outcomes(diagram))
+    bits |= outcomes;
+  return {diagram, bits};
+}
+
+// The verdict of a map; packets that are in none of its boxes go on.
+Diagram FilterSpace::mapped(const Table& table, const VerdictMap& map) {
+  std::vector<Diagram> boxes;
+  std::vector<Diagram> verdicts;
+  for (const auto& [box, to] : map) {
+    boxes.push_back(inside(box));
+    verdicts.push_back(store_.intersect(boxes.back(), verdict(table, to)));
+  }
+  return store_.unite(store_.unite(verdicts), store_.intersect(invert(store_.unite(boxes)), kGoes));
+}
+
+FilterSpace::Part FilterSpace::rule(const Table& table, const Rule& rule) {
+  Diagram then = rule.map ? mapped(table, *rule.map) : verdict(table, rule.verdict);
+  if (!rule.assigns.empty())
+    then = seen_after(effect(rule.assigns), then);
+  if (DiagramStore::is_constant(then))
+    if (const auto cube = cube_of(rule))
+      return {store_.box(*cube, then, kGoes), then | kGoes};
+  return part(where(matched(rule), then, kGoes));
+}
+
+FilterSpace::Part FilterSpace::chain(const Table& table, const Chain& chain) {
+  const auto known = chains_.find({&table, &chain});
+  if (known != chains_.end())
+    return known->second;
+  open_.insert(&chain);
+  std::vector<Part> parts;
+  parts.reserve(chain.rules.size());
+  for (const Rule& one : chain.rules)
+    parts.push_back(rule(table, one));
+  open_.erase(&chain);
+  const Part all = parts.empty() ? Part{} : join(parts);
+  chains_[{&table, &chain}] = all;
+  return all;
+}
+
+// By halves: what lies far apart meets late.
+FilterSpace::Part FilterSpace::join(std::span<const Part> parts) {
+  if (parts.size() == 1)
+    return parts.front();
+  const std::size_t half = parts.size() / 2;
+  const Part first = join(parts.subspan(0, half));
+  return then(first, join(parts.subspan(half)));
+}
+
+// `first`, and where that goes on, `rest` as packets are by then.
+FilterSpace::Part FilterSpace::then(const Part& first, const Part& rest) {
+  const Outcomes assigned = first.bits & kGoesAssigned;
+  if (assigned == 0)
+    return {store_.sequence(first.diagram, rest.diagram), (first.bits & ~kGoes) | rest.bits};
+  const Diagram unassigned = store_.replace(
+      first.diagram, [](Outcomes outcomes) -> Outcomes { return outcomes & ~kGoesAssigned; });
+  Diagram all = store_.sequence(unassigned, rest.diagram);
+  for (std::size_t effect = 1; effect < kMostEffects; ++effect)
+    if ((assigned & bits_of(effect, kGoes)) != 0)
+      all = store_.unite(all, store_.sequence(only(first.diagram, bits_of(effect, kGoes)),
+                                              seen_after(effect, rest.diagram)));
+  return part(all);
+}
+
+// kContinue for the packets that have one of these outcomes, nothing for all others.
+Diagram FilterSpace::only(Diagram diagram, Outcomes bits) {
+  return store_.replace(diagram, [&](Outcomes outcomes) -> Outcomes {
+    return (outcomes & bits) != 0 ? kContinue : 0;
+  });
+}
+
+// --- Effects
+// --------------------------------------------------------------------------------------
+
+std::size_t FilterSpace::effect(const Assigned& assigned) {
+  // What nobody asks for is no effect.
+  Assigned relevant;
+  for (const auto& [field, value] : assigned)
+    if (levels_.level(field))
+      relevant.emplace(field, value);
+  const auto known = std::ranges::find(effects_, relevant);
+  if (known != effects_.end())
+    return static_cast<std::size_t>(known - effects_.begin());
+  if (effects_.size() < kMostEffects - 1) {
+    effects_.push_back(std::move(relevant));
+    return effects_.size() - 1;
+  }
+  // More of them than can be told apart: the last stands for all others, its values are not known.
+  if (effects_.size() < kMostEffects)
+    effects_.push_back(any_assigned_);
+  return effects_.size() - 1;
+}
+
+std::size_t FilterSpace::effect(const std::vector<Assign>& assigns) {
+  Assigned assigned;
+  for (const Assign& assign : assigns)
+    assigned[assign.field] = assign.value;
+  return effect(assigned);
+}
+
+std::size_t FilterSpace::both(std::size_t first, std::size_t second) {
+  Assigned all = effects_[first];
+  for (const auto& [field, value] : effects_[second])
+    all[field] = value;
+  return effect(all);
+}
+
+Outcomes FilterSpace::tagged(std::size_t effect, Outcomes outcomes) {
+  Outcomes result = outcomes & (kDrops | kRejects);
+  for (std::size_t other = 0; other < kMostEffects; ++other)
+    if (const Outcomes bits = outcomes >> (kBits * other) & kEachEffect; bits != 0)
+      result |= bits_of(both(effect, other), bits);
+  return result;
+}
+
+// A diagram as packets meet it that have some other values by now.
+Diagram FilterSpace::assigned(const Assigned& assigned, Diagram diagram) {
+  for (const auto& [field, value] : assigned)
+    if (const auto level = levels_.level(field))
+      diagram = value ? store_.restrict(diagram, *level, levels_.class_of(field, *value))
+                      : store_.forget(diagram, *level);
+  return diagram;
+}
+
+Diagram FilterSpace::seen_after(std::size_t effect, Diagram diagram) {
+  return store_.replace(assigned(effects_[effect], diagram),
+                        [&](Outcomes outcomes) { return tagged(effect, outcomes); });
+}
+
+// --- Ways
+// -----------------------------------------------------------------------------------------
+
+// A base chain as packets meet it after an effect; its policy decides what comes to its end.
+Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
+  const Base& base = *stop.base;
+  const Outcomes policy = base.policy == Verdict::Kind::Drop ? kDrops : kPasses;
+  Diagram all = store_.replace(chain(*stop.table, *stop.chain).diagram, [&](Outcomes outcomes) {
+    if (policy == kPasses)
+      return moved(moved(outcomes, kReturns, kPasses), kGoes, kPasses);
+    Outcomes result = outcomes;
+    for (std::size_t i = 0; i < kMostEffects; ++i)
+      if ((outcomes & bits_of(i, kGoes | kReturns)) != 0)
+        result = (result & ~bits_of(i, kGoes | kReturns)) | kDrops;
+    return result;
+  });
+  const auto asked_by = [&](const Values& values) { all = where(inside({values}), all, kPasses); };
+  if (base.nat)
+    asked_by({.field = {.kind = Kind::State}, .numbers = first_packets(), .names = {}});
+  if (base.hook == Hook::Ingress || base.hook == Hook::Egress)
+    asked_by(
+        {.field = {.kind = base.hook == Hook::Ingress ? Kind::InInterface : Kind::OutInterface},
+         .numbers = {},
+         .names = base.devices});
+  all = assigned(effects_[effect], all);
+  if (stop.before_conntrack)
+    all = assigned({{{.kind = Kind::State}, static_cast<Number>(State::Invalid)}}, all);
+  if (stop.before_routing)
+    if (const auto level = levels_.level({.kind = Kind::OutInterface}))
+      all = store_.restrict(all, *level, InterfaceClasses::kNone);
+  return all;
+}
+
+Diagram FilterSpace::on_way(std::span<const Stop> stops, std::size_t effect) {
+  if (stops.empty())
+    return kAccepted;
+  const Diagram here = base(stops.front(), effect);
+  Diagram all = store_.replace(here, [](Outcomes outcomes) -> Outcomes {
+    return ((outcomes & kDrops) != 0 ? kDropped : 0) | ((outcomes & kRejects) != 0 ? kRejected : 0);
+  });
+  const Outcomes bits = part(here).bits;
+  for (std::size_t done = 0; done < kMostEffects; ++done) {
+    const Outcomes passes = bits_of(done, kPasses);
+    if ((bits & passes) == 0)
+      continue;
+    all = store_.unite(
+        all, store_.sequence(only(here, passes), on_way(stops.subspan(1), both(effect, done))));
+  }
+  return all;
+}
+
+Diagram FilterSpace::fate(std::span<const Stop> way) {
+  return on_way(way, 0);
+}
+
+Diagram FilterSpace::fate(const Ruleset& ruleset, Direction direction) {
+  return fate(way_of(ruleset, direction, family()));
+}
+
+// --- Questions
+// ------------------------------------------------------------------------------------
+
+Diagram FilterSpace::possible(Direction direction) {
+  const auto interface = [](Kind kind, bool there) {
+    return Values{.field = {.kind = kind}, .numbers = {}, .names = {""}, .but_names = there};
+  };
+  return inside({interface(Kind::InInterface, direction != Direction::Out),
+                 interface(Kind::OutInterface, direction != Direction::In)});
+}
+
+Diagram FilterSpace::whatever_atoms(Diagram diagram) {
+  for (const std::size_t level : levels_.atom_levels())
+    diagram = store_.forget(diagram, level);
+  return diagram;
+}
+
+FilterSpace::Cover FilterSpace::cover(Diagram diagram, std::size_t most) {
+  const DiagramStore::Cover found = store_.cover(diagram, levels_.widening(), most);
+  Cover result{.regions = {}, .rest = found.rest};
+  for (const Cube& cube : found.cubes)
+    result.regions.push_back(levels_.region(cube));
+  return result;
+}
+
+std::optional<Point> FilterSpace::witness(Diagram diagram, Direction direction) const {
+  const auto cube = store_.witness(diagram);
+  return cube ? std::optional(levels_.point(*cube, direction)) : std::nullopt;
+}
+
+}  // namespace quay::filter

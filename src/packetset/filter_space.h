@@ -1,0 +1,103 @@
+// Packet filters as diagrams: what becomes of every packet, exactly.
+//
+// A space is made for the rulesets of one analysis and for one IP family. Chains are computed once,
+// whoever jumps to them; base chains follow each other as the kernel asks them. What a rule assigns
+// (a mark, notrack, a translated destination) is what later rules see.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "model/filter.h"
+#include "packetset/diagram.h"
+#include "packetset/filter_levels.h"
+#include "packetset/filter_walk.h"
+
+namespace quay::filter {
+
+class FilterSpace {
+ public:
+  // See FilterLevels. Beyond `most_nodes` exhausted() is true and nothing it says counts.
+  FilterSpace(Family family, std::span<const Ruleset* const> rulesets,
+              std::span<const Box> questions = {}, Order order = Order::Host,
+              std::size_t most_nodes = 20'000'000);
+
+  Family family() const { return levels_.family(); }
+  const FilterLevels& levels() const { return levels_; }
+  DiagramStore& store() { return store_; }
+  bool exhausted() const { return store_.exhausted(); }
+
+  // The fate of every packet that takes the ruleset's way of a direction: bits of Fate. Atoms are
+  // levels, so that there is more than one bit only where a verdict itself is not known.
+  Diagram fate(const Ruleset& ruleset, Direction direction);
+  // On some of its base chains alone.
+  Diagram fate(std::span<const Stop> way);
+  // One rule's packets: kMostOutcomes, and 0 for all others.
+  Diagram matched(const Rule& rule);
+
+  // kMostOutcomes for the packets of a box, 0 for all others.
+  Diagram inside(const Box& box);
+  // The packets that there can be: an incoming one has an interface that it came in by, and none
+  // that it leaves by.
+  Diagram possible(Direction direction);
+  // The outcomes under some answers to the atoms.
+  Diagram whatever_atoms(Diagram diagram);
+
+  // Regions that cover the packets with some outcome; see DiagramStore::cover().
+  struct Cover {
+    std::vector<Region> regions;
+    Diagram rest = 0;
+  };
+  Cover cover(Diagram diagram, std::size_t most);
+
+  // Some packet that has an outcome; nullopt when none has.
+  std::optional<Point> witness(Diagram diagram, Direction direction) const;
+
+ private:
+  using Assigned = std::map<Field, std::optional<Number>>;
+  // A chain's diagram, and every bit that may occur in it.
+  struct Part {
+    Diagram diagram = kContinue;
+    Outcomes bits = kContinue;
+  };
+
+  Diagram holds(const Condition& condition);
+  Diagram invert(Diagram condition) { return store_.subtract(kMostOutcomes, condition); }
+  Diagram where(Diagram condition, Diagram then, Diagram otherwise);
+  std::optional<Cube> cube_of(const Rule& rule) const;
+
+  Diagram verdict(const Table& table, const Verdict& verdict);
+  Diagram mapped(const Table& table, const VerdictMap& map);
+  Part rule(const Table& table, const Rule& rule);
+  Part chain(const Table& table, const Chain& chain);
+  Part join(std::span<const Part> parts);
+  Part then(const Part& first, const Part& rest);
+  Diagram only(Diagram diagram, Outcomes bits);
+  Part part(Diagram diagram);
+
+  std::size_t effect(const std::vector<Assign>& assigns);
+  std::size_t effect(const Assigned& assigned);
+  std::size_t both(std::size_t first, std::size_t second);
+  Outcomes tagged(std::size_t effect, Outcomes outcomes);
+  Diagram seen_after(std::size_t effect, Diagram diagram);
+  Diagram assigned(const Assigned& assigned, Diagram diagram);
+
+  Diagram base(const Stop& stop, std::size_t effect);
+  Diagram on_way(std::span<const Stop> stops, std::size_t effect);
+
+  FilterLevels levels_;
+  DiagramStore store_;
+  std::map<std::pair<const Table*, const Chain*>, Part> chains_;
+  std::set<const Chain*> open_;  // being computed: a loop finds itself here
+  std::vector<Assigned> effects_{{}};
+  Assigned any_assigned_;  // by any rule, values unknown
+};
+
+}  // namespace quay::filter

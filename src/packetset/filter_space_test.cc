@@ -1,0 +1,251 @@
+#include "packetset/filter_space.h"
+
+#include <array>
+#include <bit>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace quay::filter {
+namespace {
+
+const Field kState{.kind = Kind::State};
+const Field kProtocol{.kind = Kind::Protocol};
+const Field kPort{.kind = Kind::DestinationPort};
+const Field kMark{.kind = Kind::Mark};
+const Field kTtl{.kind = Kind::Other, .name = "ip ttl", .bits = 8};
+
+Values numbers(const Field& field, Number first, Number last) {
+  return {.field = field, .numbers = Numbers({{first, last}}), .names = {}};
+}
+
+Values number(const Field& field, Number value) {
+  return numbers(field, value, value);
+}
+
+Condition is(const Values& values, bool inverted = false) {
+  return Test{.boxes = {{values}}, .inverted = inverted};
+}
+
+Rule rule(std::vector<Condition> conditions, Verdict::Kind kind, const std::string& chain = {}) {
+  return {.conditions = std::move(conditions), .assigns = {}, .verdict = {kind, chain}};
+}
+
+Ruleset one_table(std::vector<Chain> chains) {
+  return {.tables = {{.name = "t", .chains = std::move(chains)}}, .outside = {}};
+}
+
+Point packet(Direction direction, Number protocol, Number port) {
+  Point point{.direction = direction, .in_interface = "eth0", .out_interface = ""};
+  point.numbers = {{kProtocol, protocol}, {kPort, port}};
+  return point;
+}
+
+// What the diagrams say of one packet.
+Fate diagram_fate(const Ruleset& ruleset, const Point& point) {
+  const std::array rulesets{&ruleset};
+  FilterSpace space(point.family, rulesets);
+  return space.store().at(space.fate(ruleset, point.direction), space.levels().values(point));
+}
+
+TEST(FilterSpace, ChainsReturnAndGoAsTheKernelDoes) {
+  const Base input{.hook = Hook::Input, .policy = Verdict::Kind::Drop};
+  const Ruleset ruleset =
+      one_table({{"input",
+                  input,
+                  {rule({is(number(kProtocol, 6))}, Verdict::Kind::Jump, "tcp"),
+                   rule({is(number(kPort, 7))}, Verdict::Kind::Accept)}},
+                 {"tcp",
+                  {},
+                  {rule({is(number(kPort, 7))}, Verdict::Kind::Return),
+                   rule({is(number(kPort, 8))}, Verdict::Kind::Goto, "end"),
+                   rule({is(number(kPort, 9))}, Verdict::Kind::Jump, "end"),
+                   rule({is(number(kPort, 9))}, Verdict::Kind::Accept)}},
+                 {"end", {}, {rule({is(number(kPort, 1))}, Verdict::Kind::Reject)}}});
+  for (const auto& [port, fate] : std::vector<std::pair<Number, Fate>>{
+           {7, kAccepted}, {8, kDropped}, {9, kAccepted}, {1, kDropped}}) {
+    const Point point = packet(Direction::In, 6, port);
+    EXPECT_EQ(walk(ruleset, point).fate, fate) << static_cast<int>(port);
+    EXPECT_EQ(diagram_fate(ruleset, point), fate) << static_cast<int>(port);
+  }
+}
+
+TEST(FilterSpace, AnUntrackedPacketIsNotInvalid) {
+  Ruleset ruleset = one_table({{"input",
+                                Base{.hook = Hook::Input, .policy = Verdict::Kind::Drop},
+                                {rule({is(number(kState, 4))}, Verdict::Kind::Accept)}},
+                               {"raw", Base{.hook = Hook::Prerouting, .priority = -300}, {}}});
+  Rule untrack = rule({is(number(kPort, 53)), is(number(kState, 3))}, Verdict::Kind::Continue);
+  untrack.assigns.push_back({kState, 4});
+  ruleset.tables[0].chains[1].rules.push_back(untrack);
+  for (const auto& [port, fate] :
+       std::vector<std::pair<Number, Fate>>{{53, kAccepted}, {54, kDropped}}) {
+    const Point point = packet(Direction::In, 17, port);
+    EXPECT_EQ(walk(ruleset, point).fate, fate);
+    EXPECT_EQ(diagram_fate(ruleset, point), fate);
+  }
+}
+
+TEST(FilterSpace, ATranslatedPacketIsFilteredByItsNewPort) {
+  Ruleset ruleset =
+      one_table({{"input",
+                  Base{.hook = Hook::Input, .policy = Verdict::Kind::Drop},
+                  {rule({is(number(kPort, 80))}, Verdict::Kind::Accept)}},
+                 {"nat", Base{.hook = Hook::Prerouting, .priority = -100, .nat = true}, {}}});
+  Rule redirect = rule({is(number(kPort, 8080))}, Verdict::Kind::Accept);
+  redirect.assigns.push_back({kPort, 80});
+  ruleset.tables[0].chains[1].rules.push_back(redirect);
+  for (const auto& [port, fate] :
+       std::vector<std::pair<Number, Fate>>{{8080, kAccepted}, {80, kAccepted}, {81, kDropped}})
+    EXPECT_EQ(diagram_fate(ruleset, packet(Direction::In, 6, port)), fate);
+}
+
+TEST(FilterSpace, ALoopOrAMissingChainIsNotKnown) {
+  const Base input{.hook = Hook::Input, .policy = Verdict::Kind::Drop};
+  const Ruleset missing = one_table({{"input", input, {rule({}, Verdict::Kind::Jump, "nowhere")}}});
+  EXPECT_NE(diagram_fate(missing, packet(Direction::In, 6, 1)), kDropped);
+  const Ruleset loop = one_table({{"input", input, {rule({}, Verdict::Kind::Jump, "a")}},
+                                  {"a", {}, {rule({}, Verdict::Kind::Jump, "a")}}});
+  EXPECT_NE(diagram_fate(loop, packet(Direction::In, 6, 1)), kDropped);
+  EXPECT_EQ(walk(loop, packet(Direction::In, 6, 1)).fate, kAnyFate);
+}
+
+// --- Random rulesets
+// ------------------------------------------------------------------------------
+
+Values any_values() {
+  switch (*rc::gen::inRange(0, 7)) {
+    case 0:
+      return number(kState, static_cast<Number>(*rc::gen::inRange(0, 5)));
+    case 1:
+      return number(kProtocol, static_cast<Number>(*rc::gen::inRange(5, 8)));
+    case 2:
+      return number(kMark, static_cast<Number>(*rc::gen::inRange(0, 3)));
+    case 3:
+      return numbers(kTtl, 0, static_cast<Number>(*rc::gen::inRange(1, 4)));
+    case 4:
+    case 5: {
+      const bool out = *rc::gen::arbitrary<bool>();
+      return {.field = {.kind = out ? Kind::OutInterface : Kind::InInterface},
+              .numbers = {},
+              .names = {*rc::gen::element<std::string>("eth0", "eth*", "lo", "eth1*", "eth10")},
+              .but_names = *rc::gen::arbitrary<bool>()};
+    }
+    default:
+      break;
+  }
+  const auto first = static_cast<Number>(*rc::gen::inRange(0, 6));
+  return numbers(kPort, first, first + static_cast<Number>(*rc::gen::inRange(0, 3)));
+}
+
+Box any_box() {
+  Box box{any_values()};
+  if (*rc::gen::inRange(0, 3) == 0)
+    box.push_back(any_values());
+  return box;
+}
+
+Condition any_condition() {
+  if (*rc::gen::inRange(0, 8) == 0)
+    return Atom{.text = *rc::gen::element<std::string>("a", "b"),
+                .inverted = *rc::gen::arbitrary<bool>()};
+  Test test{.boxes = {any_box()}, .inverted = *rc::gen::inRange(0, 4) == 0};
+  if (*rc::gen::inRange(0, 3) == 0)
+    test.boxes.push_back(any_box());
+  return test;
+}
+
+Verdict any_verdict(std::size_t chain) {
+  using enum Verdict::Kind;
+  const auto kind = *rc::gen::element(Continue, Continue, Accept, Drop, Reject, Return, Jump, Goto,
+                                      Jump, Queue, Unknown);
+  if (kind != Jump && kind != Goto)
+    return {kind, {}};
+  return {kind, "chain" + std::to_string(chain + 1)};  // the last one leads nowhere
+}
+
+using Assigns = std::vector<Assign>;
+// As many combinations as a space tells apart, and more than that.
+const Assigns kFew{{kMark, 1}, {kMark, 2}, {kState, 4}};
+const Assigns kMany{{kMark, 1}, {kMark, 2}, {kState, 4},         {kPort, 3},
+                    {kPort, 4}, {kTtl, 1},  {kTtl, std::nullopt}};
+
+Rule any_rule(std::size_t chain, const Assigns& assigns) {
+  Rule rule;
+  for (int i = *rc::gen::inRange(0, 3); i > 0; --i)
+    rule.conditions.push_back(any_condition());
+  rule.verdict = any_verdict(chain);
+  if (*rc::gen::inRange(0, 5) == 0)
+    rule.assigns.push_back(*rc::gen::elementOf(assigns));
+  if (*rc::gen::inRange(0, 6) == 0)
+    rule.map = {{{number(kPort, 1)}, any_verdict(chain)},
+                {{numbers(kPort, 3, 5), number(kProtocol, 6)}, any_verdict(chain)}};
+  return rule;
+}
+
+Ruleset any_ruleset(const Assigns& assigns) {
+  std::vector<Chain> chains;
+  const std::size_t bases = *rc::gen::inRange<std::size_t>(1, 4);
+  for (std::size_t i = 0; i < bases + 3; ++i) {
+    Chain chain{.name = "chain" + std::to_string(i)};
+    if (i < bases)
+      chain.base = Base{
+          .hook = *rc::gen::element(Hook::Input, Hook::Prerouting, Hook::Forward, Hook::Output),
+          .priority = *rc::gen::element(-300, -150, 0, 10),
+          .policy = *rc::gen::element(Verdict::Kind::Accept, Verdict::Kind::Drop),
+          .nat = *rc::gen::inRange(0, 5) == 0};
+    for (int k = *rc::gen::inRange(0, 6); k > 0; --k)
+      chain.rules.push_back(any_rule(std::max(i, bases - 1), assigns));
+    chains.push_back(std::move(chain));
+  }
+  return one_table(std::move(chains));
+}
+
+Point any_packet() {
+  Point point{.direction = *rc::gen::element(Direction::In, Direction::Out, Direction::Forward)};
+  const auto interface = [] {
+    return *rc::gen::element<std::string>("eth0", "eth1", "eth10", "eth12", "lo", "wlan0");
+  };
+  if (point.direction != Direction::Out)
+    point.in_interface = interface();
+  if (point.direction != Direction::In)
+    point.out_interface = interface();
+  point.numbers = {{kState, static_cast<Number>(*rc::gen::inRange(0, 5))},
+                   {kProtocol, static_cast<Number>(*rc::gen::inRange(5, 8))},
+                   {kPort, static_cast<Number>(*rc::gen::inRange(0, 8))},
+                   {kMark, static_cast<Number>(*rc::gen::inRange(0, 3))},
+                   {kTtl, static_cast<Number>(*rc::gen::inRange(0, 5))}};
+  point.atoms = {{"a", *rc::gen::arbitrary<bool>()}, {"b", *rc::gen::arbitrary<bool>()}};
+  return point;
+}
+
+// `exact`: the walk may know less than the diagram, never more.
+void compare_with_walks(const Assigns& assigns, bool exact) {
+  const Ruleset ruleset = any_ruleset(assigns);
+  const std::array rulesets{&ruleset};
+  FilterSpace host(Family::V4, rulesets);
+  FilterSpace router(Family::V4, rulesets, {}, Order::Router);
+  for (int i = 0; i < 30; ++i) {
+    const Point point = any_packet();
+    const Fate walked = walk(ruleset, point).fate;
+    for (FilterSpace* space : {&host, &router}) {
+      const Outcomes fate =
+          space->store().at(space->fate(ruleset, point.direction), space->levels().values(point));
+      RC_ASSERT((fate & walked) != 0);
+      if (exact)
+        RC_ASSERT((fate & ~walked) == 0);
+    }
+    RC_CLASSIFY(std::has_single_bit(walked));
+  }
+}
+
+TEST(FilterSpace, SaysWhatAWalkThroughTheRulesSays) {
+  ASSERT_TRUE(rc::check("diagram = walk", [] { compare_with_walks(kFew, true); }));
+}
+
+TEST(FilterSpace, IsNeverWrongWhereItCannotTellApart) {
+  ASSERT_TRUE(rc::check("diagram meets walk", [] { compare_with_walks(kMany, false); }));
+}
+
+}  // namespace
+}  // namespace quay::filter
