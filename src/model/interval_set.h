@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -93,7 +92,7 @@ class IntervalSet {
 
  private:
   static bool touches(const Interval<Number>& a, const Interval<Number>& b) {
-    return b.first <= a.last || (a.last != std::numeric_limits<Number>::max() &&
+    return b.first <= a.last || (a.last != static_cast<Number>(~Number{}) &&
                                  b.first == static_cast<Number>(a.last + 1));
   }
 

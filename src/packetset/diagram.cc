@@ -393,9 +393,13 @@ std::optional<Cube> DiagramStore::witness(Diagram diagram) const {
     std::map<Diagram, std::pair<double, std::vector<Interval<Value>>>> ways;
     Value first = 0;
     for (std::size_t i = 0; i < node.last.size(); ++i) {
-      auto& [part, intervals] = ways[node.children[i]];
-      part += part_of(node.level, first, node.last[i]);
-      intervals.push_back({first, node.last[i]});
+      // What leads nowhere is no way, however little weighs what leads somewhere: a single IPv6
+      // address is nothing to a sum.
+      if (node.children[i] != 0) {
+        auto& [part, intervals] = ways[node.children[i]];
+        part += part_of(node.level, first, node.last[i]);
+        intervals.push_back({first, node.last[i]});
+      }
       first = node.last[i] + 1;
     }
     const auto best = std::ranges::max_element(
@@ -446,9 +450,12 @@ Cube DiagramStore::widened(const Cube& cube, Diagram outside, std::span<const st
 }
 
 DiagramStore::Cover DiagramStore::cover(Diagram diagram, std::span<const std::size_t> widen,
-                                        std::size_t most) {
-  const Diagram outside = replace(
-      diagram, [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? kMostOutcomes : 0; });
+                                        std::size_t most, Diagram care) {
+  const auto some = [&](Diagram packets) {
+    return replace(packets,
+                   [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? 0 : kMostOutcomes; });
+  };
+  const Diagram outside = subtract(some(care), some(diagram));
   Cover result;
   result.rest = diagram;
   while (result.cubes.size() < most && !exhausted_) {

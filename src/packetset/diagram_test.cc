@@ -224,5 +224,17 @@ TEST(Diagram, SaysWhenItsNodesDoNotSuffice) {
   EXPECT_LE(store.nodes(), 100U);
 }
 
+// Shares of single IPv6 addresses vanish beside the rest.
+TEST(Diagram, FindsWhatWeighsNothing) {
+  DiagramStore store({{0.5, 1e-39, 0.5}, {0.5, 1e-39, 0.5}});
+  const Cube cube{{IntervalSet<Value>({{1, 1}}), IntervalSet<Value>({{1, 1}})}};
+  const Diagram needle = store.box(cube, 2, 0);
+  EXPECT_EQ(store.witness(needle), cube);
+  constexpr std::array<std::size_t, 2> widen{0, 1};
+  const DiagramStore::Cover cover = store.cover(needle, widen, 5);
+  EXPECT_EQ(cover.cubes, std::vector{cube});
+  EXPECT_EQ(cover.rest, 0U);
+}
+
 }  // namespace
 }  // namespace quay
