@@ -98,6 +98,25 @@ std::string to_text(const Prefix& prefix) {
   return fmt::format("{}/{}", to_text(prefix.address), prefix.length);
 }
 
+std::vector<Prefix> prefixes_of(Interval<AddressBits> range, Family family) {
+  std::vector<Prefix> prefixes;
+  const int width = address_width(family);
+  for (;;) {
+    int length = width;  // of the widest prefix that begins here and ends in time
+    while (length > 0) {
+      const Prefix wider{{family, range.first}, length - 1};
+      if (wider.range().first != range.first || wider.range().last > range.last ||
+          (range.first >> (width - length) & 1) != 0)
+        break;
+      --length;
+    }
+    prefixes.push_back({{family, range.first}, length});
+    if (prefixes.back().range().last == range.last)
+      return prefixes;
+    range.first = prefixes.back().range().last + 1;
+  }
+}
+
 Prefix every_address(Family family) {
   return {{family, 0}, 0};
 }

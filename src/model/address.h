@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/interval_set.h"
@@ -51,6 +52,9 @@ Result<Prefix> parse_prefix(std::string_view text);
 
 // "192.168.1.0/24"; a single address stands without its length.
 std::string to_text(const Prefix& prefix);
+
+// The fewest prefixes that together are the range.
+std::vector<Prefix> prefixes_of(Interval<AddressBits> range, Family family);
 
 // All addresses of a family.
 Prefix every_address(Family family);

@@ -31,6 +31,38 @@ int width(const Field& field, Family family) {
   return field.bits;
 }
 
+std::string field_name(const Field& field) {
+  switch (field.kind) {
+    case Kind::Family:
+      return "family";
+    case Kind::State:
+      return "state";
+    case Kind::Protocol:
+      return "protocol";
+    case Kind::InInterface:
+      return "incoming interface";
+    case Kind::OutInterface:
+      return "outgoing interface";
+    case Kind::Source:
+      return "source";
+    case Kind::Destination:
+      return "destination";
+    case Kind::SourcePort:
+      return "source port";
+    case Kind::DestinationPort:
+      return "destination port";
+    case Kind::TcpFlags:
+      return "tcp flags";
+    case Kind::Mark:
+      return "mark";
+    case Kind::SourceMac:
+      return "source mac";
+    case Kind::Other:
+      break;
+  }
+  return field.name;
+}
+
 std::string to_text(TableFamily family) {
   switch (family) {
     case TableFamily::Ip:

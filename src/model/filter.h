@@ -64,6 +64,13 @@ struct Values {
 // Packets that have all of these values; every packet when it is empty.
 using Box = std::vector<Values>;
 
+// A box of packets of which something else is true besides, or not, by an atom's text.
+struct Region {
+  Box box;
+  std::vector<std::pair<std::string, bool>> atoms;
+  bool operator==(const Region&) const = default;
+};
+
 // The packet is in one of the boxes, or, inverted, in none of them.
 struct Test {
   std::vector<Box> boxes;
@@ -94,6 +101,7 @@ struct Verdict {
     Jump,    // to `chain`, and back
     Goto,    // to `chain`, and back to where this chain was called from
     Queue,   // a program decides: accept or drop
+    Limit,   // accepted up to a limit, else rejected
     Unknown,
   };
   Kind kind = Kind::Continue;
@@ -177,6 +185,8 @@ struct Ruleset {
 // "ip/filter/INPUT line 40", "inet/quaymaster/input handle 12"
 std::string place_of(const Table& table, const Chain& chain, const Rule& rule);
 
+// "state", "tcp flags", "ip ttl"
+std::string field_name(const Field& field);
 std::string to_text(TableFamily family);  // "ip", "ip6", "inet", "netdev", "bridge", "arp"
 std::string to_text(Hook hook);           // "ingress", "prerouting", ...
 

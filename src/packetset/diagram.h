@@ -124,12 +124,14 @@ class DiagramStore {
 
   // Cubes that cover the packets with some outcome, each as wide as can be, and may overlap. Levels
   // are widened in the order of `widen`, which names each once. At most `most`, the widest found
-  // first; `rest` is then what they leave out.
+  // first; `rest` is then what they leave out. Packets without an outcome in `care` may be covered
+  // or not.
   struct Cover {
     std::vector<Cube> cubes;
     Diagram rest = 0;
   };
-  Cover cover(Diagram diagram, std::span<const std::size_t> widen, std::size_t most);
+  Cover cover(Diagram diagram, std::span<const std::size_t> widen, std::size_t most,
+              Diagram care = kMostOutcomes);
 
   // For drawings and tests: what a node asks for, and its children with the last value of each.
   struct View {

@@ -159,6 +159,8 @@ void FilterLevels::note_assigned(const Ruleset& ruleset) {
 }
 
 void FilterLevels::note(const Box& box) {
+  if (std::ranges::any_of(box, [&](const Values& values) { return of_other_family(values); }))
+    return;
   for (const Values& values : box) {
     if (values.field.kind == Kind::Family)
       continue;
@@ -249,13 +251,17 @@ Value FilterLevels::class_of(const Field& field, Number number) const {
   return axes_.at(field).classes(Numbers({{number, number}})).intervals().front().first;
 }
 
+bool FilterLevels::of_other_family(const Values& values) const {
+  return values.field.kind == Kind::Family &&
+         !values.numbers.contains(family_ == Family::V4 ? 0 : 1);
+}
+
 bool FilterLevels::narrow(Cube& cube, const Box& box) const {
   for (const Values& values : box) {
-    if (values.field.kind == Kind::Family) {
-      if (!values.numbers.contains(family_ == Family::V4 ? 0 : 1))
-        return false;
+    if (of_other_family(values))
+      return false;
+    if (values.field.kind == Kind::Family)
       continue;
-    }
     IntervalSet<Value>& left = cube.values[fields_.at(values.field)];
     left = left.intersect(classes(values));
     if (left.empty())

@@ -38,13 +38,6 @@ class InterfaceClasses {
   std::vector<std::string> names_{"any other interface", ""};
 };
 
-// Packets in the words of the model: what is the same for all packets is left out.
-struct Region {
-  Box box;
-  std::vector<std::pair<std::string, bool>> atoms;  // by name
-  bool operator==(const Region&) const = default;
-};
-
 // Which of the levels are asked first. Measured: a host's rules want addresses before interfaces,
 // a router's the other way round; the wrong order makes diagrams many times larger.
 enum class Order : std::uint8_t { Host, Router };
@@ -97,6 +90,7 @@ class FilterLevels {
   void note(const Rule& rule, Counts& seen);
   void note(const Box& box);
   void note(const Atom& atom, Counts& seen);
+  bool of_other_family(const Values& values) const;
   void note_assigned(const Ruleset& ruleset);
   void lay_out(Order order);
   void add_atoms();

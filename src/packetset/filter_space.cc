@@ -36,6 +36,8 @@ Outcomes outcomes_of(Verdict::Kind kind) {
       return kReturns;
     case Verdict::Kind::Queue:
       return kPasses | kDrops;
+    case Verdict::Kind::Limit:
+      return kPasses | kRejects;
     case Verdict::Kind::Jump:
     case Verdict::Kind::Goto:
     case Verdict::Kind::Unknown:
@@ -332,12 +334,20 @@ Diagram FilterSpace::fate(const Ruleset& ruleset, Direction direction) {
 // --- Questions
 // ------------------------------------------------------------------------------------
 
-Diagram FilterSpace::possible(Direction direction) {
+namespace {
+
+Box possible_box(Direction direction) {
   const auto interface = [](Kind kind, bool there) {
     return Values{.field = {.kind = kind}, .numbers = {}, .names = {""}, .but_names = there};
   };
-  return inside({interface(Kind::InInterface, direction != Direction::Out),
-                 interface(Kind::OutInterface, direction != Direction::In)});
+  return {interface(Kind::InInterface, direction != Direction::Out),
+          interface(Kind::OutInterface, direction != Direction::In)};
+}
+
+}  // namespace
+
+Diagram FilterSpace::possible(Direction direction) {
+  return inside(possible_box(direction));
 }
 
 Diagram FilterSpace::whatever_atoms(Diagram diagram) {
@@ -346,11 +356,30 @@ Diagram FilterSpace::whatever_atoms(Diagram diagram) {
   return diagram;
 }
 
-FilterSpace::Cover FilterSpace::cover(Diagram diagram, std::size_t most) {
-  const DiagramStore::Cover found = store_.cover(diagram, levels_.widening(), most);
-  Cover result{.regions = {}, .rest = found.rest};
-  for (const Cube& cube : found.cubes)
-    result.regions.push_back(levels_.region(cube));
+// The cube without what cannot be: levels that leave nothing possible out say nothing.
+Cube FilterSpace::plain(Cube cube, const Cube& possible) const {
+  for (std::size_t level = 0; level < cube.values.size(); ++level) {
+    const IntervalSet<Value> left = cube.values[level].intersect(possible.values[level]);
+    cube.values[level] = left == possible.values[level] ? levels_.everything().values[level] : left;
+  }
+  return cube;
+}
+
+FilterSpace::Cover FilterSpace::cover(Diagram diagram, Direction direction, const Box& care,
+                                      std::size_t most) {
+  Cube possible = levels_.everything();
+  if (!levels_.narrow(possible, possible_box(direction)) || !levels_.narrow(possible, care))
+    return {};
+  const Diagram there_can_be = store_.box(possible, kMostOutcomes, 0);
+  const Diagram all = store_.intersect(diagram, there_can_be);
+  const DiagramStore::Cover found = store_.cover(all, levels_.widening(), most, there_can_be);
+  Cover result;
+  for (const Cube& cube : found.cubes) {
+    result.regions.push_back(levels_.region(plain(cube, possible)));
+    const auto example = store_.witness(store_.intersect(store_.box(cube, kMostOutcomes, 0), all));
+    result.examples.push_back(levels_.point(example.value_or(cube), direction));
+  }
+  result.rest = found.rest;
   return result;
 }
 

@@ -50,12 +50,15 @@ class FilterSpace {
   // The outcomes under some answers to the atoms.
   Diagram whatever_atoms(Diagram diagram);
 
-  // Regions that cover the packets with some outcome; see DiagramStore::cover().
+  // Regions that together are the packets of `care` that have some outcome; see
+  // DiagramStore::cover(). What is true of all of `care`, and of every packet that there can be, is
+  // not mentioned.
   struct Cover {
     std::vector<Region> regions;
+    std::vector<Point> examples;  // a packet of each
     Diagram rest = 0;
   };
-  Cover cover(Diagram diagram, std::size_t most);
+  Cover cover(Diagram diagram, Direction direction, const Box& care, std::size_t most);
 
   // Some packet that has an outcome; nullopt when none has.
   std::optional<Point> witness(Diagram diagram, Direction direction) const;
@@ -72,6 +75,8 @@ class FilterSpace {
   Diagram invert(Diagram condition) { return store_.subtract(kMostOutcomes, condition); }
   Diagram where(Diagram condition, Diagram then, Diagram otherwise);
   std::optional<Cube> cube_of(const Rule& rule) const;
+
+  Cube plain(Cube cube, const Cube& possible) const;
 
   Diagram verdict(const Table& table, const Verdict& verdict);
   Diagram mapped(const Table& table, const VerdictMap& map);

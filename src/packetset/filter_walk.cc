@@ -53,8 +53,7 @@ struct Traveller {
 
 class Walker {
  public:
-  Walker(const Ruleset& ruleset, const Point& packet)
-      : packet_(packet), way_(way_of(ruleset, packet.direction, packet.family)) {}
+  Walker(std::span<const Stop> way, const Point& packet) : packet_(packet), way_(way) {}
 
   Walk take() {
     Walk walk;
@@ -82,7 +81,7 @@ class Walker {
   std::optional<Verdict> verdict_of(const Rule& rule, const Traveller& traveller) const;
 
   const Point& packet_;
-  std::vector<Stop> way_;
+  std::span<const Stop> way_;
   Fate fate_ = 0;
   std::size_t forks_ = 0;
 };
@@ -216,7 +215,8 @@ bool Walker::follow(const Verdict& verdict, Traveller& traveller, std::vector<St
     case Verdict::Kind::Return:
       return go_back(traveller, steps);
     case Verdict::Kind::Queue:
-      fate_ |= kDropped;
+    case Verdict::Kind::Limit:
+      fate_ |= verdict.kind == Verdict::Kind::Queue ? kDropped : kRejected;
       [[fallthrough]];
     case Verdict::Kind::Accept:
       traveller.frames.clear();
@@ -310,7 +310,11 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
 }
 
 Walk walk(const Ruleset& ruleset, const Point& packet) {
-  return Walker(ruleset, packet).take();
+  return walk(way_of(ruleset, packet.direction, packet.family), packet);
+}
+
+Walk walk(std::span<const Stop> way, const Point& packet) {
+  return Walker(way, packet).take();
 }
 
 }  // namespace quay::filter

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "model/filter.h"
@@ -51,5 +53,7 @@ Numbers first_packets();
 const Chain* chain_of(const Table& table, const std::string& name);
 
 Walk walk(const Ruleset& ruleset, const Point& packet);
+// On some of a ruleset's base chains alone.
+Walk walk(std::span<const Stop> way, const Point& packet);
 
 }  // namespace quay::filter

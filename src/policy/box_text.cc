@@ -13,30 +13,11 @@ namespace {
 using Addresses = IntervalSet<AddressBits>;
 using AddressField = Addresses Box::*;
 
-// An interval as the fewest prefixes.
-void add_prefixes(Interval<AddressBits> range, Family family, std::vector<std::string>& texts) {
-  const int width = address_width(family);
-  for (;;) {
-    int length = width;  // of the widest prefix that begins here and ends in time
-    while (length > 0) {
-      const Prefix wider{{family, range.first}, length - 1};
-      if (wider.range().first != range.first || wider.range().last > range.last ||
-          (range.first >> (width - length) & 1) != 0)
-        break;
-      --length;
-    }
-    const Prefix prefix{{family, range.first}, length};
-    texts.push_back(to_text(prefix));
-    if (prefix.range().last == range.last)
-      return;
-    range.first = prefix.range().last + 1;
-  }
-}
-
 std::vector<std::string> prefix_texts(const Addresses& set, Family family) {
   std::vector<std::string> texts;
   for (const Interval<AddressBits>& range : set.intervals())
-    add_prefixes(range, family, texts);
+    for (const Prefix& prefix : prefixes_of(range, family))
+      texts.push_back(to_text(prefix));
   return texts;
 }
 

@@ -1,0 +1,243 @@
+#include "language/filter_text.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "model/packet.h"
+#include "packetset/filter_walk.h"
+
+namespace quay {
+namespace {
+
+using filter::Kind;
+using filter::Number;
+using filter::Numbers;
+using filter::Values;
+
+constexpr std::size_t kMostListed = 16;
+
+std::string number_text(Number number) {
+  return fmt::to_string(static_cast<std::uint64_t>(number));
+}
+
+std::string list_text(std::vector<std::string> texts) {
+  const std::size_t more = texts.size() > kMostListed ? texts.size() - kMostListed : 0;
+  texts.resize(texts.size() - more);
+  return join(texts, ",") + (more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+std::vector<std::string> range_texts(const Numbers& numbers) {
+  std::vector<std::string> texts;
+  for (const auto& [first, last] : numbers.intervals())
+    texts.push_back(first == last ? number_text(first)
+                                  : number_text(first) + "-" + number_text(last));
+  return texts;
+}
+
+// The shorter of the two: what is there, or what is not.
+std::string shorter(const Numbers& numbers, const Numbers& all,
+                    const std::function<std::vector<std::string>(const Numbers&)>& texts) {
+  const Numbers others = all.subtract(numbers);
+  if (!others.empty() && others.intervals().size() < numbers.intervals().size())
+    return "not " + list_text(texts(others));
+  return list_text(texts(numbers));
+}
+
+Numbers everything(const filter::Field& field, Family family) {
+  const int bits = width(field, family);
+  return Numbers::up_to(bits >= 128 ? ~Number{0} : (Number{1} << bits) - 1);
+}
+
+std::string addresses_text(const Values& values, Family family) {
+  return shorter(values.numbers, everything(values.field, family), [&](const Numbers& numbers) {
+    std::vector<std::string> texts;
+    for (const Interval<Number>& range : numbers.intervals())
+      for (const Prefix& prefix : prefixes_of(range, family))
+        texts.push_back(to_text(prefix));
+    return texts;
+  });
+}
+
+std::string interfaces_text(const Values& values, const Vocabulary& names) {
+  std::vector<std::string> texts;
+  for (const std::string& name : values.names) {
+    const auto known = names.interfaces.find(name);
+    if (name.empty())
+      texts.emplace_back("no interface");
+    else
+      texts.push_back(
+          known == names.interfaces.end() ? name : fmt::format("{} ({})", known->second, name));
+  }
+  return (values.but_names ? "any interface but " : "") + list_text(std::move(texts));
+}
+
+std::string states_text(const Numbers& numbers) {
+  std::vector<std::string> texts;
+  for (int state = 0; state < kStates; ++state)
+    if (numbers.contains(static_cast<Number>(state)))
+      texts.push_back(to_text(static_cast<State>(state)));
+  return "state " + join(texts, ",");
+}
+
+const Values* find(const filter::Box& box, Kind kind) {
+  const auto found =
+      std::ranges::find_if(box, [&](const Values& values) { return values.field.kind == kind; });
+  return found == box.end() ? nullptr : &*found;
+}
+
+// The one protocol of a box; nullopt where there are several.
+std::optional<Protocol> only_protocol(const filter::Box& box) {
+  const Values* values = find(box, Kind::Protocol);
+  if (values == nullptr || values->numbers.intervals().size() != 1)
+    return std::nullopt;
+  const auto [first, last] = values->numbers.intervals().front();
+  return first == last ? std::optional(static_cast<Protocol>(first)) : std::nullopt;
+}
+
+std::string protocols_text(const Values* values) {
+  if (values == nullptr)
+    return {};
+  return shorter(values->numbers, Numbers::up_to(255), [](const Numbers& numbers) {
+    std::vector<std::string> texts;
+    for (const auto& [first, last] : numbers.intervals())
+      texts.push_back(to_text(static_cast<Protocol>(first)) +
+                      (first == last ? "" : "-" + to_text(static_cast<Protocol>(last))));
+    return texts;
+  });
+}
+
+// Type and code are the first two bytes of the header.
+std::string icmp_text(const Values& values) {
+  std::vector<std::string> texts;
+  for (const auto& [first, last] : values.numbers.intervals()) {
+    const Number first_type = first >> 8;
+    const Number last_type = last >> 8;
+    if ((first & 255) == 0 && (last & 255) == 255)
+      texts.push_back(first_type == last_type
+                          ? number_text(first_type)
+                          : number_text(first_type) + "-" + number_text(last_type));
+    else
+      texts.push_back(fmt::format(
+          "{} code {}", number_text(first_type),
+          number_text(first & 255) + (first == last ? "" : "-" + number_text(last & 255))));
+  }
+  return "type " + list_text(std::move(texts));
+}
+
+std::string service_name(const Values& ports, Protocol protocol, const Vocabulary& names) {
+  if (!names.service || ports.numbers.intervals().size() != 1)
+    return {};
+  const auto [first, last] = ports.numbers.intervals().front();
+  const std::string name =
+      first == last ? names.service(protocol, static_cast<Port>(first)) : std::string();
+  return name.empty() ? name : fmt::format(" ({})", name);
+}
+
+// Protocols and the ports or types of the packets: what people call them by.
+std::vector<std::string> what(const filter::Box& box, const Vocabulary& names) {
+  std::vector<std::string> texts;
+  std::string head = protocols_text(find(box, Kind::Protocol));
+  const auto protocol = only_protocol(box);
+  const Values* source = find(box, Kind::SourcePort);
+  const Values* destination = find(box, Kind::DestinationPort);
+  const bool icmp = protocol == Protocol::Icmp || protocol == Protocol::Icmpv6;
+  if (icmp && source != nullptr)
+    head += " " + icmp_text(*source);
+  if (!icmp && destination != nullptr)
+    head += (head.empty() ? "port " : " ") +
+            shorter(destination->numbers, Numbers::up_to(65535), range_texts) +
+            (protocol ? service_name(*destination, *protocol, names) : "");
+  if (!head.empty())
+    texts.push_back(std::move(head));
+  if (!icmp && source != nullptr)
+    texts.push_back("from port " + shorter(source->numbers, Numbers::up_to(65535), range_texts));
+  return texts;
+}
+
+}  // namespace
+
+std::string region_text(const filter::Region& region, Family family, const Vocabulary& names) {
+  std::vector<std::string> texts = what(region.box, names);
+  if (texts.empty() || find(region.box, Kind::Protocol) == nullptr)
+    texts.insert(texts.begin(), texts.empty() ? "every packet" : "every protocol,");
+  for (const Values& values : region.box) {
+    switch (values.field.kind) {
+      case Kind::InInterface:
+        texts.push_back("from " + interfaces_text(values, names));
+        break;
+      case Kind::OutInterface:
+        texts.push_back("to " + interfaces_text(values, names));
+        break;
+      case Kind::Source:
+        texts.push_back("source " + addresses_text(values, family));
+        break;
+      case Kind::Destination:
+        texts.push_back("destination " + addresses_text(values, family));
+        break;
+      case Kind::State:
+        texts.push_back(states_text(values.numbers));
+        break;
+      case Kind::TcpFlags:
+      case Kind::Mark:
+      case Kind::SourceMac:
+      case Kind::Other:
+        texts.push_back(field_name(values.field) + " " +
+                        shorter(values.numbers, everything(values.field, family), range_texts));
+        break;
+      case Kind::Family:
+      case Kind::Protocol:
+      case Kind::SourcePort:
+      case Kind::DestinationPort:
+        break;
+    }
+  }
+  for (const auto& [atom, is] : region.atoms)
+    texts.push_back((is ? "when " : "when not ") + atom);
+  return join(texts, " ");
+}
+
+std::string point_text(const filter::Point& point) {
+  const auto number = [&](Kind kind) {
+    const auto found = point.numbers.find({.kind = kind});
+    return found == point.numbers.end() ? Number{0} : found->second;
+  };
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): every number is a Protocol
+  const auto protocol = static_cast<Protocol>(number(Kind::Protocol));
+  const auto side = [&](Kind address, Kind port) {
+    return to_text(Address{point.family, number(address)}) +
+           (has_ports(protocol) ? " port " + number_text(number(port)) : "");
+  };
+  std::string text =
+      fmt::format("{} from {} to {}", to_text(protocol), side(Kind::Source, Kind::SourcePort),
+                  side(Kind::Destination, Kind::DestinationPort));
+  if (protocol == Protocol::Icmp || protocol == Protocol::Icmpv6)
+    text += fmt::format(" type {} code {}", number_text(number(Kind::SourcePort) >> 8),
+                        number_text(number(Kind::SourcePort) & 255));
+  if (!point.in_interface.empty())
+    text += ", in on " + point.in_interface;
+  if (!point.out_interface.empty())
+    text += ", out on " + point.out_interface;
+  text += ", state " + to_text(static_cast<State>(number(Kind::State)));
+  for (const auto& [field, value] : point.numbers)
+    if (field.kind >= Kind::TcpFlags)
+      text += fmt::format(", {} {}", field_name(field), number_text(value));
+  for (const auto& [atom, is] : point.atoms)
+    text += (is ? ", when " : ", when not ") + atom;
+  return text;
+}
+
+std::string fate_text(std::uint32_t fate) {
+  std::vector<std::string> texts;
+  if ((fate & filter::kAccepted) != 0)
+    texts.emplace_back("accepts");
+  if ((fate & filter::kDropped) != 0)
+    texts.emplace_back("drops");
+  if ((fate & filter::kRejected) != 0)
+    texts.emplace_back("rejects");
+  return join(texts, " or ");
+}
+
+}  // namespace quay

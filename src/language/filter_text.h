@@ -1,0 +1,32 @@
+// Packets of a filter in words: "tcp 1883 (mqtt) from wan (eth1)".
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "model/filter.h"
+#include "model/port.h"
+#include "model/protocol.h"
+
+namespace quay {
+
+// The names that a reader knows things by.
+struct Vocabulary {
+  std::map<std::string, std::string> interfaces;  // the kernel's name to the reader's
+  // The service behind a port; empty: none.
+  std::function<std::string(Protocol protocol, Port port)> service;
+};
+
+// What all packets of the region have in common, and nothing that all packets have. "every packet"
+// where that is nothing. Long lists end with how many more there are.
+std::string region_text(const filter::Region& region, Family family, const Vocabulary& names);
+
+// A packet that somebody can send, or ask about: "tcp from 192.0.2.1 port 40000 to 192.0.2.2 port
+// 1883, in on eth1, state new".
+std::string point_text(const filter::Point& point);
+
+// "accepts", "drops", "rejects", "accepts or rejects"
+std::string fate_text(std::uint32_t fate);
+
+}  // namespace quay
