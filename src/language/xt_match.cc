@@ -1,0 +1,143 @@
+#include "language/xt_match.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace quay::xt {
+namespace {
+
+using Function = Read<Meaning> (*)(const Module&, const Context&);
+
+constexpr std::pair<std::string_view, Function> kFunctions[] = {
+    {"addrtype", addrtype_match},
+    {"ah", spi_match},
+    {"cgroup", cgroup_match},
+    {"connmark", connmark_match},
+    {"conntrack", conntrack_match},
+    {"cpu", cpu_match},
+    {"dccp", ports_match},
+    {"devgroup", group_match},
+    {"dscp", dscp_match},
+    {"ecn", ecn_match},
+    {"esp", spi_match},
+    {"helper", helper_match},
+    {"hl", ttl_match},
+    {"icmp", icmp_match},
+    {"icmp6", icmp_match},
+    {"ipcomp", spi_match},
+    {"iprange", iprange_match},
+    {"length", length_match},
+    {"mac", mac_match},
+    {"mark", mark_match},
+    {"multiport", multiport_match},
+    {"owner", owner_match},
+    {"pkttype", pkttype_match},
+    {"realm", group_match},
+    {"sctp", ports_match},
+    {"state", conntrack_match},
+    {"tcp", tcp_match},
+    {"tcpmss", tcpmss_match},
+    {"time", time_match},
+    {"tos", tos_match},
+    {"ttl", ttl_match},
+    {"udp", ports_match},
+    {"udplite", ports_match},
+};
+
+// Matches that stand as atoms.
+constexpr std::pair<std::string_view, Lasting> kAtoms[] = {
+    {"bpf", Lasting::Never},       {"cluster", Lasting::OneTable},  {"connbytes", Lasting::Never},
+    {"connlabel", Lasting::Never}, {"connlimit", Lasting::Never},   {"dst", Lasting::Always},
+    {"eui64", Lasting::OneTable},  {"frag", Lasting::Always},       {"hashlimit", Lasting::Never},
+    {"hbh", Lasting::Always},      {"ipv6header", Lasting::Always}, {"ipvs", Lasting::OneTable},
+    {"limit", Lasting::Never},     {"mh", Lasting::Always},         {"osf", Lasting::OneTable},
+    {"physdev", Lasting::Always},  {"policy", Lasting::OneTable},   {"quota", Lasting::Never},
+    {"rateest", Lasting::Never},   {"rpfilter", Lasting::OneTable}, {"rt", Lasting::Always},
+    {"socket", Lasting::OneTable}, {"statistic", Lasting::Never},   {"string", Lasting::OneTable},
+    {"u32", Lasting::OneTable},
+};
+
+// `! -m` of these is exactly the opposite, so that the atom itself can be inverted.
+constexpr std::string_view kOpposites[] = {"set", "string", "u32"};
+
+// `--set` puts the sender into a list, and matches; inverted, it never does.
+Read<Meaning> recent_match(const Module& match, const Context& context) {
+  const Option* set = find(match.options, "set");
+  if (set == nullptr)
+    return atom_of(match, Lasting::Never, context);
+  Meaning meaning;
+  if (set->inverted)
+    meaning.conditions.emplace_back(filter::Test{});
+  return meaning;
+}
+
+Read<Meaning> set_match(const Module& match, const Context& context) {
+  const Option* option = find(match.options, "match-set");
+  if (option == nullptr)
+    return refuse("set needs --match-set");
+  const bool changes = context.changing_sets->contains(option->values[0]);
+  const bool plain = match.options.size() == 1;
+  return atom_of(match, changes || !plain ? Lasting::Never : Lasting::OneTable, context);
+}
+
+Read<Meaning> as_atom(const Module& match, Lasting lasting, const Context& context) {
+  Meaning meaning = atom_of(match, lasting, context);
+  // The mark may change even where the rule does not match as a whole.
+  if (find(match.options, "restore-skmark") != nullptr)
+    meaning.assigns.push_back({.field = field(filter::Kind::Mark), .value = std::nullopt});
+  return meaning;
+}
+
+// Atoms of the same question are the same, inverted or not.
+void turn_opposite(const Module& match, Meaning& meaning) {
+  if (std::ranges::find(kOpposites, match.name) == std::end(kOpposites))
+    return;
+  Module plain = match;
+  const auto inverted = std::ranges::find(plain.options, true, &Option::inverted);
+  if (inverted == plain.options.end() ||
+      std::ranges::count(plain.options, true, &Option::inverted) != 1)
+    return;
+  inverted->inverted = false;
+  auto& atom = std::get<filter::Atom>(meaning.conditions[0]);
+  atom.text = to_text(plain);
+  atom.inverted = true;
+}
+
+Read<Meaning> read_match(const Module& match, const Context& context) {
+  if (match.name == "comment" || match.name == "nfacct")
+    return Meaning{};
+  if (match.name == "recent")
+    return recent_match(match, context);
+  if (match.name == "set")
+    return set_match(match, context);
+  const auto* function =
+      std::ranges::find(kFunctions, match.name, [](const auto& pair) { return pair.first; });
+  if (function != std::end(kFunctions))
+    return function->second(match, context);
+  const auto* atom =
+      std::ranges::find(kAtoms, match.name, [](const auto& pair) { return pair.first; });
+  return as_atom(match, atom == std::end(kAtoms) ? Lasting::Never : atom->second, context);
+}
+
+}  // namespace
+
+Read<Meaning> meaning_of(const Module& match, const Context& context) {
+  if (!match.strange.empty()) {
+    Meaning meaning = atom_of(match, Lasting::Never, context);
+    meaning.unknown = {match.strange};
+    return meaning;
+  }
+  auto meaning = read_match(match, context);
+  if (!meaning && meaning.error().opaque) {
+    Meaning atom = atom_of(match, Lasting::OneTable, context);
+    atom.unknown[0] += ", " + meaning.error().reason;
+    return atom;
+  }
+  if (meaning && meaning->conditions.size() == 1 && !meaning->unknown.empty())
+    turn_opposite(match, *meaning);
+  return meaning;
+}
+
+}  // namespace quay::xt

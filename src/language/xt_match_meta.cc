@@ -1,0 +1,151 @@
+// Matches on what the kernel knows of a packet besides its headers.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "language/masked_numbers.h"
+#include "language/xt_match.h"
+
+namespace quay::xt {
+
+using filter::Kind;
+using filter::Number;
+using filter::Numbers;
+
+namespace {
+
+Meaning meaning(filter::Condition condition) {
+  return {.conditions = {std::move(condition)}, .assigns = {}, .unknown = {}};
+}
+
+std::optional<Number> parse_mac(std::string_view text) {
+  const auto bytes = split(text, ':');
+  if (bytes.size() != 6)
+    return std::nullopt;
+  Number mac = 0;
+  for (const std::string_view byte : bytes) {
+    const auto number = parse_c_number("0x" + std::string(byte), 255);
+    if (!number)
+      return std::nullopt;
+    mac = mac << 8 | *number;
+  }
+  return mac;
+}
+
+// Users and groups: numbers, or names that only the host can explain.
+Read<Numbers> read_owners(const Option& option) {
+  const std::string& text = option.values[0];
+  if (text.find_first_not_of("0123456789-") != std::string::npos)
+    return opaque(fmt::format("name `{}`", text));
+  return read_range(text, 0xfffffffe, '-');
+}
+
+// Values of a field under a mask; opaque when it has too many holes.
+Read<filter::Condition> masked(filter::Field asked, const Option& option) {
+  const auto read = read_masked(option.values[0]);
+  if (!read)
+    return std::unexpected(read.error());
+  auto numbers = masked_numbers(read->value, read->mask, 32);
+  if (!numbers)
+    return opaque("mask of " + option.values[0]);
+  return is(std::move(asked), *std::move(numbers), option.inverted);
+}
+
+}  // namespace
+
+// Packets that do not come by Ethernet have 0 as their address, and never match.
+Read<Meaning> mac_match(const Module& match, const Context&) {
+  const Option* option = find(match.options, "mac-source");
+  const auto mac = option == nullptr ? std::nullopt : parse_mac(option->values[0]);
+  if (!mac)
+    return refuse("mac needs --mac-source with an address of Ethernet");
+  Numbers numbers({{*mac, *mac}});
+  if (option->inverted)
+    numbers = but(numbers, 48);
+  return meaning(is(field(Kind::SourceMac), numbers.subtract(Numbers::up_to(0))));
+}
+
+// A mask with too many holes is asked anew by every rule, for marks are set on the way.
+Read<Meaning> mark_match(const Module& match, const Context& context) {
+  const Option* option = find(match.options, "mark");
+  if (option == nullptr)
+    return refuse("mark needs --mark");
+  auto condition = masked(field(Kind::Mark), *option);
+  if (condition)
+    return meaning(*std::move(condition));
+  if (condition.error().opaque)
+    return atom_of(match, Lasting::Never, context);
+  return std::unexpected(condition.error());
+}
+
+// Packets without a socket have owners that no socket has, 0xffffffff: they match what is inverted,
+// as in the kernel.
+Read<Meaning> owner_match(const Module& match, const Context&) {
+  Meaning meaning;
+  for (const Option& option : match.options) {
+    const bool user = option.name == "uid-owner" || option.name == "socket-exists";
+    if (!user && option.name != "gid-owner")
+      return opaque("--" + option.name);
+    auto owners = option.values.empty() ? Numbers::up_to(0xfffffffe) : read_owners(option);
+    if (!owners)
+      return std::unexpected(owners.error());
+    meaning.conditions.push_back(is(other_field(user ? "meta skuid" : "meta skgid", 32),
+                                    *std::move(owners), option.inverted));
+  }
+  return meaning;
+}
+
+Read<Meaning> pkttype_match(const Module& match, const Context&) {
+  constexpr std::pair<std::string_view, std::uint8_t> kTypes[] = {
+      {"unicast", 0}, {"host", 0}, {"broadcast", 1}, {"bcast", 1}, {"multicast", 2}, {"mcast", 2}};
+  const Option* option = find(match.options, "pkt-type");
+  if (option == nullptr)
+    return refuse("pkttype needs --pkt-type");
+  const auto* found =
+      std::ranges::find(kTypes, option->values[0], [](const auto& type) { return type.first; });
+  if (found == std::end(kTypes))
+    return refuse(fmt::format("`{}` is not a type of packets", option->values[0]));
+  return meaning(is(other_field("meta pkttype", 8), Numbers({{found->second, found->second}}),
+                    option->inverted));
+}
+
+Read<Meaning> group_match(const Module& match, const Context&) {
+  constexpr std::pair<std::string_view, std::string_view> kFields[] = {
+      {"src-group", "meta iifgroup"}, {"dst-group", "meta oifgroup"}, {"realm", "meta rtclassid"}};
+  Meaning meaning;
+  for (const Option& option : match.options) {
+    const auto* name =
+        std::ranges::find(kFields, option.name, [](const auto& pair) { return pair.first; });
+    auto condition = masked(other_field(std::string(name->second), 32), option);
+    if (!condition)
+      return std::unexpected(condition.error());
+    meaning.conditions.push_back(*std::move(condition));
+  }
+  return meaning;
+}
+
+// Packets without a socket never match, and have 0 as their class.
+Read<Meaning> cgroup_match(const Module& match, const Context&) {
+  const Option* option = find(match.options, "cgroup");
+  if (option == nullptr || option->inverted)
+    return opaque("cgroup without a class");
+  const auto number = parse_c_number(option->values[0], 0xffffffff);
+  if (!number)
+    return refuse(fmt::format("`{}` is not a class", option->values[0]));
+  if (*number == 0)
+    return opaque("class 0");
+  return meaning(is(other_field("meta cgroup", 32), Numbers({{*number, *number}})));
+}
+
+Read<Meaning> cpu_match(const Module& match, const Context&) {
+  const Option* option = find(match.options, "cpu");
+  const auto number =
+      option == nullptr ? std::nullopt : parse_c_number(option->values[0], 0xffffffff);
+  if (!number)
+    return refuse("cpu needs --cpu with a number");
+  return meaning(is(other_field("meta cpu", 32), Numbers({{*number, *number}}), option->inverted));
+}
+
+}  // namespace quay::xt
