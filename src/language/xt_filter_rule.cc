@@ -94,8 +94,10 @@ Read<bool> add_address(const Option& option, std::string_view text, const Contex
                        filter::Rule& rule) {
   auto numbers = read_addresses(text, context.family);
   if (!numbers && numbers.error().opaque) {  // addresses are translated on the way
-    add_atom(rule, fmt::format("{} {}", option.name, text), context.table != "filter",
-             option.inverted);
+    add_atom(rule,
+             fmt::format("{} {} {}", context.family == Family::V4 ? "ip" : "ip6",
+                         option.name == "source" ? "saddr" : "daddr", numbers.error().reason),
+             context.table != "filter", option.inverted);
     return true;
   }
   if (!numbers)

@@ -130,7 +130,8 @@ Read<Numbers> read_addresses(std::string_view text, Family family) {
   }
   if (auto numbers = masked_numbers(address->bits & mask, mask, width))
     return *std::move(numbers);
-  return opaque(fmt::format("netmask of {}", text));
+  return opaque(fmt::format("& {} == {}", to_text(Address{family, mask}),
+                            to_text(Address{family, address->bits & mask})));
 }
 
 filter::Field field(filter::Kind kind) {

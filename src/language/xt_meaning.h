@@ -69,8 +69,8 @@ struct Masked {
 };
 Read<Masked> read_masked(std::string_view text);
 
-// An address with a prefix length or any netmask: "10.0.0.0/8", "10/255.0.255.0". Opaque for the
-// names of hosts and networks.
+// An address with a prefix length or any netmask: "10.0.0.0/8", "10/255.0.255.0". Opaque for names
+// ("host example.org") and for netmasks with too many holes ("& 0.255.0.255 == 0.11.0.13").
 Read<filter::Numbers> read_addresses(std::string_view text, Family family);
 
 filter::Field field(filter::Kind kind);
