@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/analyze.h"
 #include "cli/commands.h"
 #include "cli/daemon_client.h"
 #include "cli/live.h"
@@ -309,6 +310,19 @@ void Verbs::add_offline() {
           })
       ->add_option("FILE FILE", arguments_.words, "The old policy and the new one")
       ->expected(2)
+      ->required();
+  CLI::App* analyze =
+      offline("analyze", "Say what anybody's packet filter lets through, or how two differ",
+              [this](const quay::Context& context, const quay::LiveContext&) {
+                return quay::analyze_filters(context, arguments_.words);
+              });
+  analyze->footer(
+      "A file is what iptables-save or ip6tables-save wrote, or a folder such as /etc/ufw:\n"
+      "  quaymaster analyze rules.v4\n"
+      "  quaymaster analyze rules.v4 rules.v6      the two halves of one filter\n"
+      "  quaymaster analyze before.v4 after.v4     the packets that they judge differently");
+  analyze->add_option("FILE", arguments_.words, "A filter; two are compared")
+      ->expected(1, 2)
       ->required();
   CLI::App* explain =
       offline("explain", "Say what a policy does with a packet, and why",

@@ -18,6 +18,7 @@ using filter::Numbers;
 using filter::Values;
 
 constexpr std::size_t kMostListed = 16;
+constexpr std::size_t kMostPrefixes = 2;  // of one range; more are told by its ends
 
 std::string number_text(Number number) {
   return fmt::to_string(static_cast<std::uint64_t>(number));
@@ -54,9 +55,15 @@ Numbers everything(const filter::Field& field, Family family) {
 std::string addresses_text(const Values& values, Family family) {
   return shorter(values.numbers, everything(values.field, family), [&](const Numbers& numbers) {
     std::vector<std::string> texts;
-    for (const Interval<Number>& range : numbers.intervals())
-      for (const Prefix& prefix : prefixes_of(range, family))
-        texts.push_back(to_text(prefix));
+    for (const Interval<Number>& range : numbers.intervals()) {
+      const std::vector<Prefix> prefixes = prefixes_of(range, family);
+      if (prefixes.size() <= kMostPrefixes)
+        for (const Prefix& prefix : prefixes)
+          texts.push_back(to_text(prefix));
+      else
+        texts.push_back(to_text(Address{family, range.first}) + "-" +
+                        to_text(Address{family, range.last}));
+    }
     return texts;
   });
 }
@@ -65,6 +72,8 @@ std::string interfaces_text(const Values& values, const Vocabulary& names) {
   std::vector<std::string> texts;
   for (const std::string& name : values.names) {
     const auto known = names.interfaces.find(name);
+    if (name.empty() && values.but_names)
+      continue;  // what has none is not spoken of
     if (name.empty())
       texts.emplace_back("no interface");
     else
@@ -225,7 +234,8 @@ std::string point_text(const filter::Point& point) {
     if (field.kind >= Kind::TcpFlags)
       text += fmt::format(", {} {}", field_name(field), number_text(value));
   for (const auto& [atom, is] : point.atoms)
-    text += (is ? ", when " : ", when not ") + atom;
+    if (is)
+      text += ", when " + atom;
   return text;
 }
 

@@ -23,7 +23,7 @@ struct Vocabulary {
 std::string region_text(const filter::Region& region, Family family, const Vocabulary& names);
 
 // A packet that somebody can send, or ask about: "tcp from 192.0.2.1 port 40000 to 192.0.2.2 port
-// 1883, in on eth1, state new".
+// 1883, in on eth1, state new". Of what no field says, only what is true is told.
 std::string point_text(const filter::Point& point);
 
 // "accepts", "drops", "rejects", "accepts or rejects"

@@ -1,5 +1,7 @@
 #include "model/filter.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace quay::filter {
@@ -99,6 +101,14 @@ std::string to_text(Hook hook) {
       break;
   }
   return "egress";
+}
+
+bool is_about(const Ruleset& ruleset, Family family) {
+  const TableFamily other = family == Family::V4 ? TableFamily::Ip6 : TableFamily::Ip;
+  return std::ranges::any_of(ruleset.tables, [&](const Table& table) {
+    return table.family != other && table.family != TableFamily::Arp &&
+           table.family != TableFamily::Bridge;
+  });
 }
 
 std::string place_of(const Table& table, const Chain& chain, const Rule& rule) {

@@ -182,6 +182,9 @@ struct Ruleset {
   std::vector<std::string> outside;  // what is there and no part of the model, a sentence each
 };
 
+// Whether some table of it is asked about packets of a family.
+bool is_about(const Ruleset& ruleset, Family family);
+
 // "ip/filter/INPUT line 40", "inet/quaymaster/input handle 12"
 std::string place_of(const Table& table, const Chain& chain, const Rule& rule);
 

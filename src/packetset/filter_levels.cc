@@ -176,8 +176,8 @@ void FilterLevels::note(const Box& box) {
 // An atom that depends on what was before has an answer of its own in every rule. Rules are
 // counted, so that the same rule of another ruleset is asked the same.
 void FilterLevels::note(const Atom& atom, Counts& seen) {
-  atom_names_[&atom] =
-      atom.stateful ? fmt::format("{} ({})", atom.text, ++seen[atom.text]) : atom.text;
+  const std::size_t number = atom.stateful ? ++seen[atom.text] : 1;
+  atom_names_[&atom] = number == 1 ? atom.text : fmt::format("{} ({})", atom.text, number);
 }
 
 void FilterLevels::add_atoms() {
@@ -307,18 +307,32 @@ std::vector<Value> FilterLevels::values(const Point& point) const {
 
 namespace {
 
+// Addresses for documentation (RFC 5737, RFC 3849), and an address of a private network.
+std::vector<Number> usual_addresses(Family family, bool source) {
+  if (family == Family::V4)
+    return source ? std::vector<Number>{0xc6336407, 0xc0a80107} : std::vector<Number>{0xc0000201};
+  constexpr Number documentation = Number{0x20010db8} << 96;
+  return {documentation + (source ? 7 : 1)};
+}
+
 // The most usual of some numbers.
-Number usual(const Field& field, const Numbers& numbers) {
+Number usual(const Field& field, const Numbers& numbers, Family family) {
   std::vector<Number> wanted;
   if (field.kind == Kind::Protocol)
     wanted = {6, 17, 1, 58};
-  if (field.kind == Kind::DestinationPort || field.kind == Kind::SourcePort)
+  if (field.kind == Kind::DestinationPort)
     wanted = {22, 80, 443, 40000};
+  if (field.kind == Kind::SourcePort)
+    wanted = {40000};
+  if (field.kind == Kind::Source || field.kind == Kind::Destination)
+    wanted = usual_addresses(family, field.kind == Kind::Source);
   for (const Number number : wanted)
     if (numbers.contains(number))
       return number;
   const Interval<Number>& first = numbers.intervals().front();
-  return first.first == 0 && first.last > 0 && field.kind != Kind::State ? 1 : first.first;
+  const bool zero_means_nothing = first.first == 0 && first.last > 0 &&
+                                  (field.kind == Kind::Source || field.kind == Kind::Destination);
+  return zero_means_nothing ? 1 : first.first;
 }
 
 }  // namespace
@@ -337,7 +351,8 @@ Point FilterLevels::point(const Cube& cube, Direction direction) const {
         name.back() = '9';
       (known.field->kind == Kind::InInterface ? point.in_interface : point.out_interface) = name;
     } else {
-      point.numbers[*known.field] = usual(*known.field, axes_.at(*known.field).values(classes));
+      point.numbers[*known.field] =
+          usual(*known.field, axes_.at(*known.field).values(classes), family_);
     }
   }
   return point;

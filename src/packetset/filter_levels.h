@@ -58,7 +58,7 @@ class FilterLevels {
   std::optional<std::size_t> level(const Field& field) const;
   std::size_t level(const Atom& atom) const { return atoms_.at(&atom); }
   std::vector<std::size_t> atom_levels() const;
-  std::optional<std::size_t> in_interface() const { return level({.kind = Kind::InInterface}); }
+  const InterfaceClasses& interfaces() const { return interfaces_; }
 
   // Every packet.
   const Cube& everything() const { return everything_; }

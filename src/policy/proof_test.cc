@@ -34,7 +34,7 @@ std::string lines(const std::vector<Difference>& differences) {
   std::string text;
   for (const Difference& difference : differences)
     text += fmt::format("{} {}: kernel {}, policy {}\n", to_text(difference.direction),
-                        difference.packets, difference.kernel, difference.policy);
+                        difference.packets, difference.first, difference.second);
   return text;
 }
 

@@ -1,0 +1,71 @@
+#include "app/filter_files.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "app/inventory.h"
+#include "base/text.h"
+#include "language/iptables_save.h"
+#include "language/ufw_files.h"
+
+namespace quay {
+namespace {
+
+// What iptables-save wrote says so in its first comment; what somebody else wrote is told by words
+// that IPv6 alone has.
+Family family_of(std::string_view text) {
+  if (text.find("ip6tables-save") != std::string_view::npos)
+    return Family::V6;
+  if (text.find("by iptables-save") != std::string_view::npos)
+    return Family::V4;
+  for (const std::string_view word : {"::/0", "ipv6-icmp", "icmp6", "icmpv6", "fe80:", "ff02:"})
+    if (text.find(word) != std::string_view::npos)
+      return Family::V6;
+  return Family::V4;
+}
+
+bool looks_like_iptables(std::string_view text) {
+  return text.starts_with('*') || text.find("\n*") != std::string_view::npos;
+}
+
+NamedText named(Files& files, const std::string& path) {
+  return {path, files.read(path).value_or("")};
+}
+
+Parsed<filter::Ruleset> load_ufw(Files& files, const std::string& folder) {
+  const PortNames ports = load_port_names(files);
+  const std::string defaults = folder + "/../default/ufw";
+  const auto load = [&](const std::string& suffix, Family family) {
+    return parse_ufw_files({.defaults = named(files, defaults),
+                            .before = named(files, folder + "/before" + suffix),
+                            .user = named(files, folder + "/user" + suffix),
+                            .after = named(files, folder + "/after" + suffix)},
+                           family, ports);
+  };
+  Parsed<filter::Ruleset> v4 = load(".rules", Family::V4);
+  Parsed<filter::Ruleset> v6 = load("6.rules", Family::V6);
+  std::ranges::move(v6.errors, std::back_inserter(v4.errors));
+  return {join(std::move(v4.value), std::move(v6.value)), std::move(v4.errors)};
+}
+
+}  // namespace
+
+Parsed<filter::Ruleset> load_filter(Files& files, const std::string& path) {
+  if (files.modified(path + "/user.rules"))
+    return load_ufw(files, path);
+  const auto text = files.read(path);
+  if (!text)
+    return {{}, {text.error()}};
+  if (looks_like_iptables(*text))
+    return parse_iptables_save(*text, path, family_of(*text), load_port_names(files));
+  return {{}, {{path, "is neither what iptables-save writes nor a folder of ufw's"}}};
+}
+
+filter::Ruleset join(filter::Ruleset first, filter::Ruleset second) {
+  std::ranges::move(second.tables, std::back_inserter(first.tables));
+  std::ranges::move(second.outside, std::back_inserter(first.outside));
+  return first;
+}
+
+}  // namespace quay
