@@ -147,22 +147,60 @@ Result<std::optional<nft::Table>> NftDump::read(std::uint8_t family, const std::
   return table;
 }
 
-Result<std::optional<nft::Table>> NftDump::table(std::uint8_t family, const std::string& name) {
+Result<nft::Ruleset> NftDump::read_all() {
+  nft::Ruleset ruleset;
+  NftMessages messages(ruleset);
+  const auto add = [&](const Question& question) -> Result<void> {
+    const auto answer = ask(question);
+    if (!answer)
+      return fail(answer.error());
+    if (*answer && !messages.read(**answer))
+      return fail(Error{"kernel", "sends what is not understood"});
+    return {};
+  };
+  for (const std::uint16_t type : {NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETSET,
+                                   NFT_MSG_GETOBJ, NFT_MSG_GETFLOWTABLE, NFT_MSG_GETRULE})
+    if (const auto done = add({.type = type}); !done)
+      return fail(done.error());
+  for (std::size_t i = 0; i < ruleset.tables.size(); ++i)
+    for (std::size_t j = 0; j < ruleset.tables[i].sets.size(); ++j) {
+      const nft::Table& table = ruleset.tables[i];
+      const nft::Set& set = table.sets[j];
+      if ((set.flags & NFT_SET_EVAL) != 0)
+        continue;
+      const auto done = add({NFT_MSG_GETSETELEM, table.family, true, NFTA_SET_ELEM_LIST_TABLE,
+                             table.name, NFTA_SET_ELEM_LIST_SET, set.name});
+      if (!done)
+        return fail(done.error());
+    }
+  return ruleset;
+}
+
+template <typename Read>
+auto NftDump::unchanged(const Read& read) -> decltype(read()) {
   for (int i = 0; i < kTries; ++i) {
     interrupted_ = false;
     const auto before = generation();
     if (!before)
       return fail(before.error());
-    auto table = read(family, name);
-    if (!table)
-      return table;
+    auto found = read();
+    if (!found)
+      return found;
     const auto after = generation();
     if (!after)
       return fail(after.error());
     if (!interrupted_ && *before == *after)
-      return table;
+      return found;
   }
   return fail(Error{"kernel", "somebody keeps changing the ruleset while it is read"});
+}
+
+Result<std::optional<nft::Table>> NftDump::table(std::uint8_t family, const std::string& name) {
+  return unchanged([&] { return read(family, name); });
+}
+
+Result<nft::Ruleset> NftDump::ruleset() {
+  return unchanged([this] { return read_all(); });
 }
 
 }  // namespace quay

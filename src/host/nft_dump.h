@@ -26,6 +26,9 @@ class NftDump {
   // left out. Fails when the kernel cannot be asked, and when it keeps changing.
   Result<std::optional<nft::Table>> table(std::uint8_t family, const std::string& name);
 
+  // Every table of every family, as table() reads one; all of one generation.
+  Result<nft::Ruleset> ruleset();
+
  private:
   struct Question;
   Result<void> send(const Question& question);
@@ -33,6 +36,10 @@ class NftDump {
   Result<std::optional<std::string>> ask(const Question& question);
   Result<std::string> generation();
   Result<std::optional<nft::Table>> read(std::uint8_t family, const std::string& name);
+  Result<nft::Ruleset> read_all();
+  // Reads until no change came between.
+  template <typename Read>
+  auto unchanged(const Read& read) -> decltype(read());
 
   mnl_socket* socket_;
   bool interrupted_ = false;  // a dump was, by a change

@@ -22,16 +22,22 @@ constexpr std::array<std::pair<std::string_view, std::uint32_t>, 3> kHooks{
 Text hook_text(const nft::Hook& hook) {
   const auto name =
       std::ranges::find(kHooks, hook.number, [](const auto& known) { return known.second; });
-  if (name == kHooks.end() || hook.type != "filter" || hook.priority != 0)
+  if (name == kHooks.end() || hook.type != "filter" || hook.priority != 0 || !hook.devices.empty())
     return std::nullopt;
   return fmt::format("\t\ttype filter hook {} priority filter; policy {};\n", name->first,
                      hook.policy == NF_DROP ? "drop" : "accept");
 }
 
+// A key and its verdict, and nothing besides.
+bool is_plain(const nft::Element& element) {
+  return element.flags == 0 && !element.expires && element.key_end.empty() &&
+         element.object.empty() && element.effects.empty();
+}
+
 Text map_text(const nft::Set& map) {
   const Text type = nft_key_type_text(map);
   if (!type || map.flags != NFT_SET_MAP || map.data_type != NFT_DATA_VERDICT || map.size != 0 ||
-      map.timeout != 0)
+      map.timeout != 0 || !map.effects.empty())
     return std::nullopt;
   std::vector<std::string> elements;
   elements.reserve(map.elements.size());
@@ -39,7 +45,7 @@ Text map_text(const nft::Set& map) {
     const Text key = nft_key_text(map, element.key);
     const auto* verdict = element.data ? std::get_if<nft::Verdict>(&*element.data) : nullptr;
     const Text text = verdict == nullptr ? std::nullopt : nft_verdict_text(*verdict);
-    if (!key || !text)
+    if (!key || !text || !is_plain(element))
       return std::nullopt;
     elements.push_back(fmt::format("{} : {}", *key, *text));
   }
@@ -56,7 +62,7 @@ Text limit_set_text(const nft::Set& set) {
   const bool v4 = set.name[5] == '4';
   if ((set.flags & ~std::uint32_t{NFT_SET_EVAL}) != NFT_SET_TIMEOUT || set.size != 65535 ||
       set.timeout != 30'000 || set.key_type != (v4 ? ipv4_address : ipv6_address) ||
-      set.key_length != (v4 ? 4 : 16))
+      set.key_length != (v4 ? 4 : 16) || !set.effects.empty())
     return std::nullopt;
   return fmt::format("\tset {} {{\n\t}}\n", set.name);
 }
@@ -67,6 +73,8 @@ Text set_text(const nft::Set& set) {
 
 Text chain_text(const nft::Chain& chain, const nft::Table& table) {
   std::string text = fmt::format("\tchain {} {{\n", chain.name);
+  if ((chain.flags & ~std::uint32_t{NFT_CHAIN_BASE}) != 0)
+    return std::nullopt;
   if (chain.hook) {
     const Text hook = hook_text(*chain.hook);
     if (!hook)
@@ -87,7 +95,7 @@ Text chain_text(const nft::Chain& chain, const nft::Table& table) {
 }  // namespace
 
 std::optional<std::string> nft_listing(const nft::Table& table) {
-  if (table.flags != 0 || !table.unknown.empty())
+  if (table.flags != 0 || !table.unknown.empty() || !table.flowtables.empty())
     return std::nullopt;
   std::string text = fmt::format("table inet {} {{\n", table.name);
   for (const nft::Object& object : table.objects) {

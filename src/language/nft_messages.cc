@@ -2,306 +2,23 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 
-#include <endian.h>
 #include <fmt/format.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include "language/nft_attributes.h"
+#include "language/nft_expressions.h"
+
 namespace quay {
 namespace {
 
 // Attributes that are younger than this header.
-constexpr int kSetType = 19;   // NFTA_SET_TYPE, Linux 6.15: how the set is stored
-constexpr int kSetCount = 20;  // NFTA_SET_COUNT, Linux 6.16: how many elements it holds
-
-// The attributes of one object. Each is asked for once; what nobody asked for is unknown.
-class Attributes {
- public:
-  explicit Attributes(std::string_view bytes) {
-    while (bytes.size() >= sizeof(nlattr)) {
-      nlattr header{};
-      std::memcpy(&header, bytes.data(), sizeof header);
-      if (header.nla_len < sizeof header || header.nla_len > bytes.size())
-        break;
-      values_.push_back({header.nla_type & NLA_TYPE_MASK,
-                         bytes.substr(sizeof header, header.nla_len - sizeof header)});
-      bytes.remove_prefix(std::min<std::size_t>(NLA_ALIGN(header.nla_len), bytes.size()));
-    }
-    if (!bytes.empty())
-      fault_ = "bytes that are no attribute";
-  }
-
-  std::optional<std::string_view> bytes(int type) {
-    const auto found = std::ranges::find(values_, type, &Value::type);
-    if (found == values_.end())
-      return std::nullopt;
-    const std::string_view value = found->value;
-    values_.erase(found);
-    return value;
-  }
-  template <typename Number>
-  std::optional<Number> number(int type) {
-    const auto value = bytes(type);
-    if (!value)
-      return std::nullopt;
-    if (value->size() != sizeof(Number)) {
-      fault_ = fmt::format("attribute {} of {} bytes", type, value->size());
-      return std::nullopt;
-    }
-    Number big_endian = 0;
-    value->copy(reinterpret_cast<char*>(&big_endian), sizeof big_endian);
-    if constexpr (sizeof(Number) == 8)
-      return be64toh(big_endian);
-    if constexpr (sizeof(Number) == 4)
-      return be32toh(big_endian);
-    if constexpr (sizeof(Number) == 2)
-      return be16toh(big_endian);
-    return big_endian;
-  }
-  // A text that ends with a zero byte.
-  std::string text(int type) {
-    std::string_view value = bytes(type).value_or(std::string_view());
-    value = value.substr(0, value.find('\0'));
-    return std::string(value);
-  }
-  // Every attribute of that type, in order.
-  std::vector<std::string_view> all(int type) {
-    std::vector<std::string_view> found;
-    while (const auto value = bytes(type))
-      found.push_back(*value);
-    return found;
-  }
-  // What does not change what packets meet: handles, counts, padding.
-  void ignore(std::initializer_list<int> types) {
-    std::erase_if(values_, [&](const Value& value) {
-      return std::ranges::find(types, value.type) != types.end();
-    });
-  }
-  // nullopt when all was read; else what was not.
-  std::optional<std::string> rest() const {
-    if (!fault_.empty())
-      return fault_;
-    if (!values_.empty())
-      return fmt::format("attribute {}", values_.front().type);
-    return std::nullopt;
-  }
-
- private:
-  struct Value {
-    int type = 0;
-    std::string_view value;
-  };
-  std::vector<Value> values_;
-  std::string fault_;
-};
-
-// A register's first word; nullopt when there is no such register.
-std::optional<nft::Register> word_of(std::optional<std::uint32_t> number) {
-  if (!number || *number == NFT_REG_VERDICT)
-    return std::nullopt;
-  if (*number <= NFT_REG_4)
-    return static_cast<nft::Register>((*number - NFT_REG_1) * 4);
-  if (*number >= NFT_REG32_00 && *number <= NFT_REG32_15)
-    return static_cast<nft::Register>(*number - NFT_REG32_00);
-  return std::nullopt;
-}
-
-std::optional<nft::Data> read_data(std::string_view bytes) {
-  Attributes in(bytes);
-  std::optional<nft::Data> data;
-  if (const auto value = in.bytes(NFTA_DATA_VALUE)) {
-    data = nft::Bytes(*value);
-  } else if (const auto verdict = in.bytes(NFTA_DATA_VERDICT)) {
-    Attributes fields(*verdict);
-    const auto code = fields.number<std::uint32_t>(NFTA_VERDICT_CODE);
-    nft::Verdict result{.code = static_cast<std::int32_t>(code.value_or(0)),
-                        .chain = fields.text(NFTA_VERDICT_CHAIN)};
-    if (!code || fields.rest())
-      return std::nullopt;
-    data = std::move(result);
-  }
-  return in.rest() ? std::nullopt : data;
-}
-
-std::optional<nft::Bytes> read_bytes(std::optional<std::string_view> bytes) {
-  auto data = bytes ? read_data(*bytes) : std::nullopt;
-  if (!data || !std::holds_alternative<nft::Bytes>(*data))
-    return std::nullopt;
-  return std::get<nft::Bytes>(std::move(*data));
-}
-
-using Reading = std::optional<nft::Expression>;  // nullopt: something that is not known
-
-Reading read_payload(Attributes& in) {
-  const auto to = word_of(in.number<std::uint32_t>(NFTA_PAYLOAD_DREG));
-  const auto base = in.number<std::uint32_t>(NFTA_PAYLOAD_BASE);
-  const auto offset = in.number<std::uint32_t>(NFTA_PAYLOAD_OFFSET);
-  const auto length = in.number<std::uint32_t>(NFTA_PAYLOAD_LEN);
-  if (!to || !base || !offset || !length)
-    return std::nullopt;
-  return nft::Payload{*base, *offset, *length, *to};
-}
-
-Reading read_meta(Attributes& in) {
-  const auto key = in.number<std::uint32_t>(NFTA_META_KEY);
-  const auto to = word_of(in.number<std::uint32_t>(NFTA_META_DREG));
-  if (!key || !to)
-    return std::nullopt;
-  return nft::Meta{*key, *to};
-}
-
-Reading read_conntrack(Attributes& in) {
-  const auto key = in.number<std::uint32_t>(NFTA_CT_KEY);
-  const auto to = word_of(in.number<std::uint32_t>(NFTA_CT_DREG));
-  const auto direction = in.number<std::uint8_t>(NFTA_CT_DIRECTION);
-  if (!key || !to)
-    return std::nullopt;
-  return nft::Conntrack{*key, direction, *to};
-}
-
-Reading read_compare(Attributes& in) {
-  const auto from = word_of(in.number<std::uint32_t>(NFTA_CMP_SREG));
-  const auto operation = in.number<std::uint32_t>(NFTA_CMP_OP);
-  auto value = read_bytes(in.bytes(NFTA_CMP_DATA));
-  if (!from || !operation || !value)
-    return std::nullopt;
-  return nft::Compare{*operation, *from, std::move(*value)};
-}
-
-Reading read_bitwise(Attributes& in) {
-  const auto from = word_of(in.number<std::uint32_t>(NFTA_BITWISE_SREG));
-  const auto to = word_of(in.number<std::uint32_t>(NFTA_BITWISE_DREG));
-  const auto length = in.number<std::uint32_t>(NFTA_BITWISE_LEN);
-  const auto operation = in.number<std::uint32_t>(NFTA_BITWISE_OP);
-  auto mask = read_bytes(in.bytes(NFTA_BITWISE_MASK));
-  auto flip = read_bytes(in.bytes(NFTA_BITWISE_XOR));
-  // Shifts, and since Linux 6.13 two registers, are other operations.
-  if (!from || !to || !length || !mask || !flip || operation.value_or(0) != 0 ||
-      mask->size() != *length || flip->size() != *length)
-    return std::nullopt;
-  return nft::Bitwise{*from, *to, std::move(*mask), std::move(*flip)};
-}
-
-Reading read_byteorder(Attributes& in) {
-  const auto from = word_of(in.number<std::uint32_t>(NFTA_BYTEORDER_SREG));
-  const auto to = word_of(in.number<std::uint32_t>(NFTA_BYTEORDER_DREG));
-  const auto operation = in.number<std::uint32_t>(NFTA_BYTEORDER_OP);
-  const auto length = in.number<std::uint32_t>(NFTA_BYTEORDER_LEN);
-  const auto size = in.number<std::uint32_t>(NFTA_BYTEORDER_SIZE);
-  if (!from || !to || !operation || !length || !size)
-    return std::nullopt;
-  return nft::Byteorder{*from, *to, *operation, *length, *size};
-}
-
-Reading read_immediate(Attributes& in) {
-  const auto number = in.number<std::uint32_t>(NFTA_IMMEDIATE_DREG);
-  const auto bytes = in.bytes(NFTA_IMMEDIATE_DATA);
-  auto data = bytes ? read_data(*bytes) : std::nullopt;
-  const bool to_verdict = number == std::uint32_t{NFT_REG_VERDICT};
-  const auto to = word_of(number);
-  if (!data || (!to && !to_verdict) || to_verdict != std::holds_alternative<nft::Verdict>(*data))
-    return std::nullopt;
-  return nft::Immediate{to, std::move(*data)};
-}
-
-Reading read_lookup(Attributes& in) {
-  nft::Lookup lookup{.set = in.text(NFTA_LOOKUP_SET)};
-  const auto from = word_of(in.number<std::uint32_t>(NFTA_LOOKUP_SREG));
-  const auto to = in.number<std::uint32_t>(NFTA_LOOKUP_DREG);
-  const auto flags = in.number<std::uint32_t>(NFTA_LOOKUP_FLAGS).value_or(0);
-  in.ignore({NFTA_LOOKUP_SET_ID});
-  if (!from || lookup.set.empty() || (flags & ~std::uint32_t{NFT_LOOKUP_F_INV}) != 0)
-    return std::nullopt;
-  lookup.from = *from;
-  lookup.inverted = flags != 0;
-  lookup.to_verdict = to == std::uint32_t{NFT_REG_VERDICT};
-  lookup.to = word_of(to);
-  if (to && !lookup.to_verdict && !lookup.to)
-    return std::nullopt;
-  return lookup;
-}
-
-Reading read_counter(Attributes& in) {
-  in.ignore({NFTA_COUNTER_BYTES, NFTA_COUNTER_PACKETS, NFTA_COUNTER_PAD});
-  return nft::Counter{};
-}
-
-Reading read_limit(Attributes& in) {
-  const auto rate = in.number<std::uint64_t>(NFTA_LIMIT_RATE);
-  const auto unit = in.number<std::uint64_t>(NFTA_LIMIT_UNIT);
-  const auto burst = in.number<std::uint32_t>(NFTA_LIMIT_BURST);
-  const auto type = in.number<std::uint32_t>(NFTA_LIMIT_TYPE);
-  const auto flags = in.number<std::uint32_t>(NFTA_LIMIT_FLAGS).value_or(0);
-  in.ignore({NFTA_LIMIT_PAD});
-  if (!rate || !unit || !burst || type > std::uint32_t{NFT_LIMIT_PKT_BYTES} ||
-      (flags & ~std::uint32_t{NFT_LIMIT_F_INV}) != 0)
-    return std::nullopt;
-  return nft::Limit{*rate, *unit, *burst, type == std::uint32_t{NFT_LIMIT_PKT_BYTES}, flags != 0};
-}
-
-Reading read_log(Attributes& in) {
-  nft::Log log{.prefix = in.text(NFTA_LOG_PREFIX)};
-  log.group = in.number<std::uint16_t>(NFTA_LOG_GROUP);
-  log.snapshot = in.number<std::uint32_t>(NFTA_LOG_SNAPLEN).value_or(0);
-  log.threshold = in.number<std::uint16_t>(NFTA_LOG_QTHRESHOLD).value_or(0);
-  return log;
-}
-
-Reading read_reject(Attributes& in) {
-  const auto type = in.number<std::uint32_t>(NFTA_REJECT_TYPE);
-  const auto code = in.number<std::uint8_t>(NFTA_REJECT_ICMP_CODE);
-  if (!type)
-    return std::nullopt;
-  return nft::Reject{*type, code.value_or(0)};
-}
-
-Reading read_dynset(Attributes& in) {
-  nft::DynamicSet dynset{.set = in.text(NFTA_DYNSET_SET_NAME)};
-  const auto operation = in.number<std::uint32_t>(NFTA_DYNSET_OP);
-  const auto key = word_of(in.number<std::uint32_t>(NFTA_DYNSET_SREG_KEY));
-  const auto timeout = in.number<std::uint64_t>(NFTA_DYNSET_TIMEOUT).value_or(0);
-  const auto flags = in.number<std::uint32_t>(NFTA_DYNSET_FLAGS).value_or(0);
-  in.ignore({NFTA_DYNSET_SET_ID, NFTA_DYNSET_PAD});
-  if (!operation || !key || timeout != 0 || flags != 0)
-    return std::nullopt;
-  dynset.operation = *operation;
-  dynset.key = *key;
-  return dynset;
-}
-
-Reading read_objref(Attributes& in) {
-  const auto type = in.number<std::uint32_t>(NFTA_OBJREF_IMM_TYPE);
-  std::string name = in.text(NFTA_OBJREF_IMM_NAME);
-  if (!type || name.empty())
-    return std::nullopt;
-  return nft::ObjectReference{*type, std::move(name)};
-}
-
-nft::Expression read_expression(std::string_view bytes) {
-  static const std::map<std::string, Reading (*)(Attributes&), std::less<>> readers{
-      {"bitwise", read_bitwise},     {"byteorder", read_byteorder}, {"cmp", read_compare},
-      {"counter", read_counter},     {"ct", read_conntrack},        {"dynset", read_dynset},
-      {"immediate", read_immediate}, {"limit", read_limit},         {"log", read_log},
-      {"lookup", read_lookup},       {"meta", read_meta},           {"objref", read_objref},
-      {"payload", read_payload},     {"reject", read_reject}};
-  Attributes in(bytes);
-  const std::string name = in.text(NFTA_EXPR_NAME);
-  const auto data = in.bytes(NFTA_EXPR_DATA);
-  const auto reader = readers.find(name);
-  if (reader == readers.end() || in.rest())
-    return nft::Unknown{"expression " + name};
-  Attributes fields(data.value_or(std::string_view()));
-  auto expression = reader->second(fields);
-  if (const auto rest = fields.rest())
-    return nft::Unknown{fmt::format("expression {}, {}", name, *rest)};
-  if (!expression)
-    return nft::Unknown{fmt::format("expression {}, a value", name)};
-  return std::move(*expression);
-}
+constexpr int kSetType = 19;      // NFTA_SET_TYPE, Linux 6.15: how the set is stored
+constexpr int kSetCount = 20;     // NFTA_SET_COUNT, Linux 6.16: how many elements it holds
+constexpr int kDevicePrefix = 2;  // NFTA_DEVICE_PREFIX, Linux 6.16: of names
 
 // The comment in what nft keeps beside a rule: pieces of a type, a length and bytes
 // (libnftnl/udata.h: NFTNL_UDATA_RULE_COMMENT is type 0).
@@ -317,58 +34,123 @@ std::string comment_in(std::string_view userdata) {
   return {};
 }
 
-// Reads the messages of one table.
-class MessageReader {
- public:
-  explicit MessageReader(nft::Table& table) : table_(table) {}
-
-  bool read(std::string_view messages) {
-    while (!messages.empty()) {
-      nlmsghdr header{};
-      if (messages.size() < sizeof header)
-        return false;
-      std::memcpy(&header, messages.data(), sizeof header);
-      if (header.nlmsg_len < sizeof header || header.nlmsg_len > messages.size())
-        return false;
-      if (header.nlmsg_type >= NLMSG_MIN_TYPE &&
-          !read_message(header.nlmsg_type,
-                        messages.substr(sizeof header, header.nlmsg_len - sizeof header)))
-        return false;
-      messages.remove_prefix(std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), messages.size()));
-    }
-    return true;
+// The devices of a chain: one alone in NFTA_HOOK_DEV, several in NFTA_HOOK_DEVS; the kernel tells
+// one in both.
+std::vector<std::string> devices_in(NftAttributes& hook) {
+  std::vector<std::string> devices;
+  if (std::string device = hook.text(NFTA_HOOK_DEV); !device.empty())
+    devices.push_back(std::move(device));
+  if (const auto list = hook.bytes(NFTA_HOOK_DEVS)) {
+    NftAttributes names(*list);
+    devices.clear();
+    for (const std::string_view name : names.all(NFTA_DEVICE_NAME))
+      devices.emplace_back(name.substr(0, name.find('\0')));
+    for (const std::string_view prefix : names.all(kDevicePrefix))
+      devices.push_back(std::string(prefix.substr(0, prefix.find('\0'))) + "*");
+    if (names.rest())
+      devices.emplace_back("*");
   }
+  return devices;
+}
 
- private:
-  bool read_message(std::uint16_t type, std::string_view body);
-  void read_table(Attributes& in);
-  void read_chain(Attributes& in);
-  void read_rule(Attributes& in);
-  void read_set(Attributes& in);
-  void read_elements(Attributes& in);
-  void read_element(std::string_view bytes, nft::Set& set);
-  void read_object(Attributes& in);
-  void finish(const Attributes& in, std::string_view what, std::string_view name) {
-    if (const auto rest = in.rest())
-      unknown(what, name, *rest);
+// One or several effects, of a set or of an element.
+void read_effects(NftAttributes& in, int one, int several, std::vector<nft::Effect>& effects) {
+  if (const auto effect = in.bytes(one))
+    effects.push_back(read_nft_effect(*effect));
+  if (const auto list = in.bytes(several)) {
+    NftAttributes all(*list);
+    for (const std::string_view effect : all.all(NFTA_LIST_ELEM))
+      effects.push_back(read_nft_effect(effect));
+    if (const auto rest = all.rest())
+      effects.emplace_back(nft::Unknown{*rest});
   }
-  void unknown(std::string_view what, std::string_view name, std::string_view why) {
-    table_.unknown.push_back(fmt::format("{} {}, {}", what, name, why));
+}
+
+void read_element(std::string_view bytes, nft::Set& set) {
+  NftAttributes in(bytes);
+  nft::Element element;
+  element.flags = in.word(NFTA_SET_ELEM_FLAGS).value_or(0);
+  const auto key = in.bytes(NFTA_SET_ELEM_KEY);
+  const auto key_end = in.bytes(NFTA_SET_ELEM_KEY_END);
+  const auto data = in.bytes(NFTA_SET_ELEM_DATA);
+  element.key = read_nft_bytes(key).value_or(nft::Bytes());
+  element.key_end = read_nft_bytes(key_end).value_or(nft::Bytes());
+  if (data)
+    element.data = read_nft_data(*data);
+  element.object = in.text(NFTA_SET_ELEM_OBJREF);
+  element.expires = in.bytes(NFTA_SET_ELEM_TIMEOUT).has_value();
+  element.expires = in.bytes(NFTA_SET_ELEM_EXPIRATION).has_value() || element.expires;
+  read_effects(in, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS, element.effects);
+  in.ignore({NFTA_SET_ELEM_USERDATA, NFTA_SET_ELEM_PAD});
+  const bool all = (element.flags & NFT_SET_ELEM_CATCHALL) != 0;
+  constexpr std::uint32_t known = NFT_SET_ELEM_INTERVAL_END | NFT_SET_ELEM_CATCHALL;
+  if ((element.key.empty() && !all) || (key_end && element.key_end.empty()) ||
+      (data && !element.data) || (element.flags & ~known) != 0)
+    set.unknown.emplace_back("an element's value");
+  if (const auto rest = in.rest())
+    set.unknown.push_back("an element, " + *rest);
+  set.elements.push_back(std::move(element));
+}
+
+// The lengths of a concatenation's parts.
+void read_parts(std::string_view bytes, nft::Set& set) {
+  NftAttributes list(bytes);
+  for (const std::string_view one : list.all(NFTA_LIST_ELEM)) {
+    NftAttributes part(one);
+    set.parts.push_back(part.word(NFTA_SET_FIELD_LEN).value_or(0));
+    if (const auto rest = part.rest())
+      set.unknown.push_back("a part, " + *rest);
   }
+  if (const auto rest = list.rest())
+    set.unknown.push_back("parts, " + *rest);
+}
 
-  nft::Table& table_;
-};
+}  // namespace
 
-bool MessageReader::read_message(std::uint16_t type, std::string_view body) {
+NftMessages::NftMessages(nft::Ruleset& ruleset, bool others) : ruleset_(ruleset), others_(others) {
+  for (std::size_t i = 0; i < ruleset_.tables.size(); ++i) {
+    const nft::Table& table = ruleset_.tables[i];
+    tables_.emplace(Key{table.family, table.name}, i);
+    for (std::size_t j = 0; j < table.sets.size(); ++j)
+      sets_.emplace(std::pair{i, table.sets[j].name}, j);
+  }
+}
+
+bool NftMessages::read(std::string_view messages) {
+  while (!messages.empty()) {
+    nlmsghdr header{};
+    if (messages.size() < sizeof header)
+      return false;
+    std::memcpy(&header, messages.data(), sizeof header);
+    if (header.nlmsg_len < sizeof header || header.nlmsg_len > messages.size())
+      return false;
+    if (header.nlmsg_type >= NLMSG_MIN_TYPE &&
+        !read_message(header.nlmsg_type,
+                      messages.substr(sizeof header, header.nlmsg_len - sizeof header)))
+      return false;
+    messages.remove_prefix(std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), messages.size()));
+  }
+  return true;
+}
+
+bool NftMessages::read_message(std::uint16_t type, std::string_view body) {
   nfgenmsg header{};
   if (NFNL_SUBSYS_ID(type) != NFNL_SUBSYS_NFTABLES || body.size() < sizeof header)
     return false;
   std::memcpy(&header, body.data(), sizeof header);
   body.remove_prefix(NLMSG_ALIGN(sizeof header));
-  Attributes in(body);
+  NftAttributes in(body);
   // Attribute 1 is the table's name in every message (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, ...).
-  if (in.text(NFTA_TABLE_NAME) != table_.name || header.nfgen_family != table_.family)
-    return true;
+  Key key{header.nfgen_family, in.text(NFTA_TABLE_NAME)};
+  auto found = tables_.find(key);
+  if (found == tables_.end()) {
+    if (!others_)
+      return true;
+    ruleset_.tables.push_back({.family = key.first, .name = key.second});
+    found = tables_.emplace(std::move(key), ruleset_.tables.size() - 1).first;
+  }
+  at_ = found->second;
+  table_ = &ruleset_.tables[at_];
   switch (NFNL_MSG_TYPE(type)) {
     case NFT_MSG_NEWTABLE:
       read_table(in);
@@ -388,116 +170,135 @@ bool MessageReader::read_message(std::uint16_t type, std::string_view body) {
     case NFT_MSG_NEWOBJ:
       read_object(in);
       break;
+    case NFT_MSG_NEWFLOWTABLE:
+      read_flowtable(in);
+      break;
     default:
-      table_.unknown.push_back(fmt::format("message {}", NFNL_MSG_TYPE(type)));
+      table_->unknown.push_back(fmt::format("message {}", NFNL_MSG_TYPE(type)));
   }
   return true;
 }
 
-void MessageReader::read_table(Attributes& in) {
-  table_.flags = in.number<std::uint32_t>(NFTA_TABLE_FLAGS).value_or(0);
-  in.ignore({NFTA_TABLE_USE, NFTA_TABLE_HANDLE, NFTA_TABLE_PAD, NFTA_TABLE_USERDATA});
-  finish(in, "table", table_.name);
+void NftMessages::finish(const NftAttributes& in, std::string_view what, std::string_view name) {
+  if (const auto rest = in.rest())
+    unknown(what, name, *rest);
 }
 
-void MessageReader::read_chain(Attributes& in) {
+void NftMessages::unknown(std::string_view what, std::string_view name, std::string_view why) {
+  table_->unknown.push_back(fmt::format("{} {}, {}", what, name, why));
+}
+
+void NftMessages::read_table(NftAttributes& in) {
+  table_->flags = in.word(NFTA_TABLE_FLAGS).value_or(0);
+  in.ignore(
+      {NFTA_TABLE_USE, NFTA_TABLE_HANDLE, NFTA_TABLE_PAD, NFTA_TABLE_USERDATA, NFTA_TABLE_OWNER});
+  finish(in, "table", table_->name);
+}
+
+void NftMessages::read_chain(NftAttributes& in) {
   nft::Chain chain{.name = in.text(NFTA_CHAIN_NAME), .hook = std::nullopt};
-  const auto policy = in.number<std::uint32_t>(NFTA_CHAIN_POLICY);
+  const auto policy = in.word(NFTA_CHAIN_POLICY);
   const std::string type = in.text(NFTA_CHAIN_TYPE);
-  const std::uint32_t flags = in.number<std::uint32_t>(NFTA_CHAIN_FLAGS).value_or(0);
+  chain.flags = in.word(NFTA_CHAIN_FLAGS).value_or(0);
   if (const auto hook = in.bytes(NFTA_CHAIN_HOOK)) {
-    Attributes fields(*hook);
-    chain.hook = nft::Hook{.type = type,
-                           .number = fields.number<std::uint32_t>(NFTA_HOOK_HOOKNUM).value_or(0),
-                           .priority = static_cast<std::int32_t>(
-                               fields.number<std::uint32_t>(NFTA_HOOK_PRIORITY).value_or(0)),
-                           .policy = policy.value_or(NF_ACCEPT)};
+    NftAttributes fields(*hook);
+    chain.hook = nft::Hook{
+        .type = type,
+        .number = fields.word(NFTA_HOOK_HOOKNUM).value_or(0),
+        .priority = static_cast<std::int32_t>(fields.word(NFTA_HOOK_PRIORITY).value_or(0)),
+        .policy = policy.value_or(NF_ACCEPT),
+        .devices = devices_in(fields)};
     finish(fields, "chain", chain.name);
   }
-  if ((flags & ~std::uint32_t{NFT_CHAIN_BASE}) != 0)
-    unknown("chain", chain.name, fmt::format("flags {}", flags));
+  if ((chain.flags & ~std::uint32_t{NFT_CHAIN_FLAGS}) != 0)
+    unknown("chain", chain.name, fmt::format("flags {}", chain.flags));
   in.ignore({NFTA_CHAIN_HANDLE, NFTA_CHAIN_USE, NFTA_CHAIN_COUNTERS, NFTA_CHAIN_PAD,
              NFTA_CHAIN_USERDATA});
   finish(in, "chain", chain.name);
-  table_.chains.push_back(std::move(chain));
+  table_->chains.push_back(std::move(chain));
 }
 
-void MessageReader::read_rule(Attributes& in) {
+void NftMessages::read_rule(NftAttributes& in) {
   nft::Rule rule{.chain = in.text(NFTA_RULE_CHAIN),
                  .handle = in.number<std::uint64_t>(NFTA_RULE_HANDLE).value_or(0)};
   rule.comment = comment_in(in.bytes(NFTA_RULE_USERDATA).value_or(std::string_view()));
-  Attributes list(in.bytes(NFTA_RULE_EXPRESSIONS).value_or(std::string_view()));
+  NftAttributes list(in.bytes(NFTA_RULE_EXPRESSIONS).value_or(std::string_view()));
   for (const std::string_view one : list.all(NFTA_LIST_ELEM))
-    rule.expressions.push_back(read_expression(one));
+    rule.expressions.push_back(read_nft_expression(one));
   in.ignore({NFTA_RULE_POSITION, NFTA_RULE_PAD});
-  const std::string name = fmt::format("{} handle {}", rule.chain, rule.handle);
-  finish(list, "rule", name);
-  finish(in, "rule", name);
-  table_.rules.push_back(std::move(rule));
+  for (const NftAttributes* attributes : {&list, &in})
+    if (const auto rest = attributes->rest()) {
+      unknown("rule", fmt::format("{} handle {}", rule.chain, rule.handle), *rest);
+      rule.expressions.emplace_back(nft::Unknown{"rule, " + *rest});
+    }
+  table_->rules.push_back(std::move(rule));
 }
 
-void MessageReader::read_set(Attributes& in) {
+void NftMessages::read_set(NftAttributes& in) {
   nft::Set set{.name = in.text(NFTA_SET_NAME)};
-  set.flags = in.number<std::uint32_t>(NFTA_SET_FLAGS).value_or(0);
-  set.key_type = in.number<std::uint32_t>(NFTA_SET_KEY_TYPE).value_or(0);
-  set.key_length = in.number<std::uint32_t>(NFTA_SET_KEY_LEN).value_or(0);
-  set.data_type = in.number<std::uint32_t>(NFTA_SET_DATA_TYPE).value_or(0);
+  set.flags = in.word(NFTA_SET_FLAGS).value_or(0);
+  set.key_type = in.word(NFTA_SET_KEY_TYPE).value_or(0);
+  set.key_length = in.word(NFTA_SET_KEY_LEN).value_or(0);
+  set.data_type = in.word(NFTA_SET_DATA_TYPE).value_or(0);
+  set.object_type = in.word(NFTA_SET_OBJ_TYPE).value_or(0);
   set.timeout = in.number<std::uint64_t>(NFTA_SET_TIMEOUT).value_or(0);
+  read_effects(in, NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS, set.effects);
   if (const auto description = in.bytes(NFTA_SET_DESC)) {
-    Attributes fields(*description);
-    set.size = fields.number<std::uint32_t>(NFTA_SET_DESC_SIZE).value_or(0);
-    fields.ignore({NFTA_SET_DESC_CONCAT});
-    finish(fields, "set", set.name);
+    NftAttributes fields(*description);
+    set.size = fields.word(NFTA_SET_DESC_SIZE).value_or(0);
+    if (const auto parts = fields.bytes(NFTA_SET_DESC_CONCAT))
+      read_parts(*parts, set);
+    if (const auto rest = fields.rest())
+      set.unknown.push_back(*rest);
   }
   in.ignore({NFTA_SET_DATA_LEN, NFTA_SET_POLICY, NFTA_SET_GC_INTERVAL, NFTA_SET_USERDATA,
              NFTA_SET_HANDLE, NFTA_SET_PAD, kSetType, kSetCount});
-  finish(in, "set", set.name);
-  table_.sets.push_back(std::move(set));
+  if (const auto rest = in.rest())
+    set.unknown.push_back(*rest);
+  for (const std::string& why : set.unknown)
+    unknown("set", set.name, why);
+  sets_.insert_or_assign(std::pair{at_, set.name}, table_->sets.size());
+  table_->sets.push_back(std::move(set));
 }
 
-void MessageReader::read_elements(Attributes& in) {
+void NftMessages::read_elements(NftAttributes& in) {
   const std::string name = in.text(NFTA_SET_ELEM_LIST_SET);
-  const auto set = std::ranges::find(table_.sets, name, &nft::Set::name);
-  Attributes list(in.bytes(NFTA_SET_ELEM_LIST_ELEMENTS).value_or(std::string_view()));
-  if (set == table_.sets.end())
+  const auto found = sets_.find({at_, name});
+  if (found == sets_.end())
     return unknown("set", name, "elements without it");
+  nft::Set& set = table_->sets[found->second];
+  NftAttributes list(in.bytes(NFTA_SET_ELEM_LIST_ELEMENTS).value_or(std::string_view()));
+  const std::size_t known = set.unknown.size();
   for (const std::string_view one : list.all(NFTA_LIST_ELEM))
-    read_element(one, *set);
-  finish(list, "set", name);
-  finish(in, "set", name);
+    read_element(one, set);
+  for (const NftAttributes* attributes : {&list, &in})
+    if (const auto rest = attributes->rest())
+      set.unknown.push_back("elements, " + *rest);
+  for (std::size_t i = known; i < set.unknown.size(); ++i)
+    unknown("set", name, set.unknown[i]);
 }
 
-void MessageReader::read_element(std::string_view bytes, nft::Set& set) {
-  Attributes in(bytes);
-  auto key = read_bytes(in.bytes(NFTA_SET_ELEM_KEY));
-  nft::Element element{.key = key.value_or(nft::Bytes()), .data = std::nullopt};
-  bool known = key.has_value();
-  if (const auto data = in.bytes(NFTA_SET_ELEM_DATA)) {
-    element.data = read_data(*data);
-    known = known && element.data;
-  }
-  in.ignore({NFTA_SET_ELEM_USERDATA, NFTA_SET_ELEM_PAD});
-  if (!known)
-    unknown("set", set.name, "an element's value");
-  finish(in, "set", fmt::format("{}, an element", set.name));
-  set.elements.push_back(std::move(element));
-}
-
-void MessageReader::read_object(Attributes& in) {
-  nft::Object object{.name = in.text(NFTA_OBJ_NAME),
-                     .type = in.number<std::uint32_t>(NFTA_OBJ_TYPE).value_or(0)};
-  // What counters hold is no rule; what limits and quotas hold is.
-  if (object.type == NFT_OBJECT_COUNTER)
-    in.ignore({NFTA_OBJ_DATA});
+void NftMessages::read_object(NftAttributes& in) {
+  nft::Object object{.name = in.text(NFTA_OBJ_NAME), .type = in.word(NFTA_OBJ_TYPE).value_or(0)};
+  const auto data = in.bytes(NFTA_OBJ_DATA);
+  object.effect = read_nft_object(object.type, data.value_or(std::string_view()));
   in.ignore({NFTA_OBJ_USE, NFTA_OBJ_HANDLE, NFTA_OBJ_PAD, NFTA_OBJ_USERDATA});
   finish(in, "object", object.name);
-  table_.objects.push_back(std::move(object));
+  table_->objects.push_back(std::move(object));
 }
 
-}  // namespace
+void NftMessages::read_flowtable(NftAttributes& in) {
+  table_->flowtables.push_back(in.text(NFTA_FLOWTABLE_NAME));
+  in.ignore({NFTA_FLOWTABLE_HOOK, NFTA_FLOWTABLE_USE, NFTA_FLOWTABLE_HANDLE, NFTA_FLOWTABLE_PAD,
+             NFTA_FLOWTABLE_FLAGS});
+  finish(in, "flowtable", table_->flowtables.back());
+}
 
 bool read_nft_messages(std::string_view messages, nft::Table& table) {
-  return MessageReader(table).read(messages);
+  nft::Ruleset one{{std::move(table)}};
+  const bool read = NftMessages(one, false).read(messages);
+  table = std::move(one.tables.front());
+  return read;
 }
 
 }  // namespace quay

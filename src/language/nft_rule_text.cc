@@ -138,8 +138,8 @@ class RuleWriter {
   bool operator()(const nft::Counter&) { return put("counter"); }
   bool operator()(const nft::Limit& limit);
   bool operator()(const nft::Log& log) {
-    if (!log.group || log.prefix.empty() || log.snapshot != 0 || log.threshold != 0 ||
-        log.prefix.find_first_of("\"\\") != std::string::npos)
+    if (!log.group || log.prefix.empty() || log.snapshot != 0 || log.threshold != 0 || log.level ||
+        log.flags || log.prefix.find_first_of("\"\\") != std::string::npos)
       return false;
     return put(fmt::format("log prefix \"{}\" group {}", log.prefix, *log.group));
   }
@@ -151,7 +151,8 @@ class RuleWriter {
   }
   bool operator()(const nft::DynamicSet& dynset) {
     const Text key = address_field(dynset.key);
-    if (!key || (dynset.operation != NFT_DYNSET_OP_ADD && dynset.operation != NFT_DYNSET_OP_UPDATE))
+    if (!key || dynset.data || dynset.timeout != 0 || dynset.inverted || !dynset.effects.empty() ||
+        (dynset.operation != NFT_DYNSET_OP_ADD && dynset.operation != NFT_DYNSET_OP_UPDATE))
       return false;
     family_pending_ = false;
     return put(fmt::format("{} @{} {{ {} }}",
@@ -162,7 +163,10 @@ class RuleWriter {
     return reference.type == NFT_OBJECT_COUNTER &&
            put(fmt::format("counter name \"{}\"", reference.name));
   }
-  bool operator()(const nft::Unknown&) { return false; }
+  template <typename Other>
+  bool operator()(const Other&) {
+    return false;
+  }
 
  private:
   static constexpr std::uint32_t kMetaTime = NFT_META_TIME_NS;

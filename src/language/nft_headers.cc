@@ -1,0 +1,101 @@
+#include "language/nft_headers.h"
+
+#include <array>
+
+#include <netinet/in.h>
+
+namespace quay::nft {
+namespace {
+
+using filter::Kind;
+
+// The ether type is Family's, where it is one of the two.
+constexpr std::array<HeaderField, 3> kLink{{{0, 48, Kind::Other, "ether daddr"},
+                                            {48, 48, Kind::SourceMac, {}},
+                                            {96, 16, Kind::Family, {}}}};
+
+// RFC 791.
+constexpr std::array<HeaderField, 12> kIpv4{{{0, 4, Kind::Other, "ip version"},
+                                             {4, 4, Kind::Other, "ip hdrlength"},
+                                             {8, 6, Kind::Other, "ip dscp"},
+                                             {14, 2, Kind::Other, "ip ecn"},
+                                             {16, 16, Kind::Other, "ip length"},
+                                             {32, 16, Kind::Other, "ip id"},
+                                             {48, 16, Kind::Other, "ip frag-off"},
+                                             {64, 8, Kind::Other, "ip ttl"},
+                                             {72, 8, Kind::Protocol, {}},
+                                             {80, 16, Kind::Other, "ip checksum"},
+                                             {96, 32, Kind::Source, {}},
+                                             {128, 32, Kind::Destination, {}}}};
+
+// RFC 8200. The next header is the protocol where there are no extension headers.
+constexpr std::array<HeaderField, 9> kIpv6{{{0, 4, Kind::Other, "ip6 version"},
+                                            {4, 6, Kind::Other, "ip6 dscp"},
+                                            {10, 2, Kind::Other, "ip6 ecn"},
+                                            {12, 20, Kind::Other, "ip6 flowlabel"},
+                                            {32, 16, Kind::Other, "ip6 length"},
+                                            {48, 8, Kind::Protocol, {}},
+                                            {56, 8, Kind::Other, "ip6 hoplimit"},
+                                            {64, 128, Kind::Source, {}},
+                                            {192, 128, Kind::Destination, {}}}};
+
+constexpr HeaderField kSourcePort{0, 16, Kind::SourcePort, {}};
+constexpr HeaderField kDestinationPort{16, 16, Kind::DestinationPort, {}};
+constexpr HeaderField kTcpFlags{104, 8, Kind::TcpFlags, {}};
+
+constexpr std::array<HeaderField, 3> kAnyTransport{{kSourcePort, kDestinationPort, kTcpFlags}};
+constexpr std::array<HeaderField, 10> kTcp{{kSourcePort,
+                                            kDestinationPort,
+                                            {32, 32, Kind::Other, "tcp sequence"},
+                                            {64, 32, Kind::Other, "tcp ackseq"},
+                                            {96, 4, Kind::Other, "tcp doff"},
+                                            {100, 4, Kind::Other, "tcp reserved"},
+                                            kTcpFlags,
+                                            {112, 16, Kind::Other, "tcp window"},
+                                            {128, 16, Kind::Other, "tcp checksum"},
+                                            {144, 16, Kind::Other, "tcp urgptr"}}};
+constexpr std::array<HeaderField, 5> kUdp{{kSourcePort,
+                                           kDestinationPort,
+                                           {32, 16, Kind::Other, "udp length"},
+                                           {48, 16, Kind::Other, "udp checksum"},
+                                           kTcpFlags}};
+constexpr std::array<HeaderField, 5> kIcmp{{kSourcePort,
+                                            kDestinationPort,
+                                            {32, 16, Kind::Other, "icmp id"},
+                                            {48, 16, Kind::Other, "icmp sequence"},
+                                            kTcpFlags}};
+constexpr std::array<HeaderField, 5> kIcmpv6{{kSourcePort,
+                                              kDestinationPort,
+                                              {32, 16, Kind::Other, "icmpv6 id"},
+                                              {48, 16, Kind::Other, "icmpv6 sequence"},
+                                              kTcpFlags}};
+
+}  // namespace
+
+std::span<const HeaderField> link_fields() {
+  return kLink;
+}
+
+std::span<const HeaderField> network_fields(Family family) {
+  if (family == Family::V4)
+    return kIpv4;
+  return kIpv6;
+}
+
+std::span<const HeaderField> transport_fields(std::optional<int> protocol) {
+  switch (protocol.value_or(-1)) {
+    case IPPROTO_TCP:
+      return kTcp;
+    case IPPROTO_UDP:
+    case IPPROTO_UDPLITE:
+      return kUdp;
+    case IPPROTO_ICMP:
+      return kIcmp;
+    case IPPROTO_ICMPV6:
+      return kIcmpv6;
+    default:
+      return kAnyTransport;
+  }
+}
+
+}  // namespace quay::nft

@@ -1,0 +1,25 @@
+// Where the fields of a packet's headers lie. For nft_fields.cc alone.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "model/filter.h"
+
+namespace quay::nft {
+
+// Bits from the beginning of a header.
+struct HeaderField {
+  int first = 0;
+  int bits = 0;
+  filter::Kind kind = filter::Kind::Other;
+  std::string_view name;  // of Other
+};
+
+// In the order of their bits, with gaps where no field is known.
+std::span<const HeaderField> link_fields();
+std::span<const HeaderField> network_fields(Family family);
+std::span<const HeaderField> transport_fields(std::optional<int> protocol);
+
+}  // namespace quay::nft

@@ -1,0 +1,158 @@
+#include "language/nft_registers.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include <linux/netfilter/nf_tables.h>
+
+namespace quay::nft {
+namespace {
+
+constexpr std::size_t kWord = 32;
+constexpr bool kTurned = std::endian::native == std::endian::little;
+
+bool bit_of(std::string_view bytes, std::size_t number) {
+  return (static_cast<std::uint8_t>(bytes[number / 8]) >> (7 - number % 8) & 1) != 0;
+}
+
+// Where in a register's words, in memory order, the nth bit of a 32-bit number lies, counted from
+// its highest.
+std::size_t in_word(std::size_t n) {
+  return kTurned ? (3 - n / 8) * 8 + n % 8 : n;
+}
+
+}  // namespace
+
+std::int16_t Origins::add(const Origin& origin) {
+  const auto known = std::ranges::find(origins_, origin);
+  if (known == origins_.end())
+    origins_.push_back(origin);
+  return static_cast<std::int16_t>(known - origins_.begin());
+}
+
+std::vector<Bit> network_order(std::int16_t origin, int high, int low) {
+  std::vector<Bit> bits;
+  bits.reserve(static_cast<std::size_t>(high - low + 1));
+  for (int i = high; i >= low; --i)
+    bits.push_back({origin, static_cast<std::uint8_t>(i), false});
+  return bits;
+}
+
+std::vector<Bit> machine_order(std::int16_t origin, int bits) {
+  std::vector<Bit> result = network_order(origin, bits - 1, 0);
+  if (kTurned)
+    for (std::size_t first = 0, last = result.size() / 8; first + 1 < last; ++first) {
+      --last;
+      std::swap_ranges(result.begin() + static_cast<std::ptrdiff_t>(first * 8),
+                       result.begin() + static_cast<std::ptrdiff_t>(first * 8 + 8),
+                       result.begin() + static_cast<std::ptrdiff_t>(last * 8));
+    }
+  return result;
+}
+
+void Registers::put(Register to, const std::vector<Bit>& bits) {
+  const std::size_t start = to * kWord;
+  const std::size_t whole = (bits.size() + kWord - 1) / kWord * kWord;
+  for (std::size_t i = 0; i < whole && start + i < kBits; ++i)
+    bits_[start + i] = i < bits.size() ? bits[i] : Bit{};
+}
+
+void Registers::put_constant(Register to, std::string_view bytes) {
+  std::vector<Bit> bits(bytes.size() * 8);
+  for (std::size_t i = 0; i < bits.size(); ++i)
+    bits[i].flipped = bit_of(bytes, i);
+  put(to, bits);
+}
+
+void Registers::mask(const Bitwise& bitwise) {
+  std::vector<Bit> bits(bitwise.mask.size() * 8);
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    if (bit_of(bitwise.mask, i))
+      bits[i] = bit(bitwise.from, i);
+    bits[i].flipped = bits[i].flipped != bit_of(bitwise.flip, i);
+  }
+  put(bitwise.to, bits);
+}
+
+// Words are numbers of the machine; the first one is the highest.
+bool Registers::shift(const Shift& shift) {
+  if (shift.bits == 0 || shift.bits >= kWord || shift.length == 0 || shift.length > kBits / 8)
+    return false;
+  const std::size_t size = (shift.length * 8 + kWord - 1) / kWord * kWord;
+  const auto at = [](std::size_t n) { return n / kWord * kWord + in_word(n % kWord); };
+  std::vector<Bit> bits(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t left = i + shift.bits;
+    if (shift.operation == NFT_BITWISE_LSHIFT && left < size)
+      bits[at(i)] = bit(shift.from, at(left));
+    if (shift.operation == NFT_BITWISE_RSHIFT && i >= shift.bits)
+      bits[at(i)] = bit(shift.from, at(i - shift.bits));
+  }
+  put(shift.to, bits);
+  return true;
+}
+
+// From and to the network's order is the same.
+bool Registers::turn(const Byteorder& order) {
+  const std::size_t size = order.size;
+  if ((size != 2 && size != 4 && size != 8) || order.length == 0 || order.length > kBits / 8 ||
+      order.length % size != 0 || order.operation > NFT_BYTEORDER_HTON)
+    return false;
+  std::vector<Bit> bits(order.length * 8);
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    const std::size_t byte = i / 8;
+    const std::size_t other = kTurned ? byte / size * size + (size - 1 - byte % size) : byte;
+    bits[i] = bit(order.from, other * 8 + i % 8);
+  }
+  put(order.to, bits);
+  return true;
+}
+
+void Registers::forget(std::int16_t origin, std::int16_t instead) {
+  for (Bit& one : bits_)
+    if (one.origin == origin)
+      one.origin = instead;
+}
+
+Bit Registers::bit(Register from, std::size_t number) const {
+  const std::size_t at = from * kWord + number;
+  return at < kBits ? bits_[at] : Bit{};
+}
+
+std::vector<Piece> Registers::pieces(Register from, std::size_t bytes) const {
+  std::vector<Piece> pieces;
+  for (std::size_t i = 0; i < bytes * 8; ++i) {
+    const Bit one = bit(from, i);
+    Piece* last = pieces.empty() ? nullptr : &pieces.back();
+    if (last != nullptr && last->origin == one.origin && last->bits() < 128) {
+      if (one.origin == kConstant) {
+        ++last->high;
+        last->value = last->value << 1 | (one.flipped ? 1U : 0U);
+        continue;
+      }
+      if (last->low == one.index + 1 && last->flipped == one.flipped) {
+        last->low = one.index;
+        continue;
+      }
+    }
+    const int index = one.origin == kConstant ? 0 : one.index;
+    pieces.push_back(
+        {one.origin, index, index, one.flipped, one.origin == kConstant && one.flipped ? 1U : 0U});
+  }
+  return pieces;
+}
+
+std::optional<Bytes> Registers::constant(Register from, std::size_t bytes) const {
+  Bytes result(bytes, '\0');
+  for (std::size_t i = 0; i < bytes * 8; ++i) {
+    const Bit one = bit(from, i);
+    if (one.origin != kConstant)
+      return std::nullopt;
+    if (one.flipped)
+      result[i / 8] = static_cast<char>(result[i / 8] | (1 << (7 - i % 8)));
+  }
+  return result;
+}
+
+}  // namespace quay::nft

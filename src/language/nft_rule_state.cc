@@ -1,0 +1,361 @@
+#include "language/nft_rule_state.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace quay::nft {
+namespace {
+
+using filter::Box;
+using filter::Field;
+using filter::Kind;
+using filter::Number;
+using filter::Numbers;
+using filter::Test;
+using filter::Values;
+
+std::vector<Family> families_of(filter::TableFamily table) {
+  switch (table) {
+    case filter::TableFamily::Ip:
+      return {Family::V4};
+    case filter::TableFamily::Ip6:
+      return {Family::V6};
+    default:
+      return {Family::V4, Family::V6};
+  }
+}
+
+Values of_family(Family family) {
+  const Number number = family == Family::V4 ? 0 : 1;
+  return {.field = {.kind = Kind::Family}, .numbers = Numbers({{number, number}})};
+}
+
+// The number that a field with few values has, when it is but one.
+std::optional<Number> only(const Values& values) {
+  const auto& intervals = values.numbers.intervals();
+  if (intervals.size() != 1 || intervals[0].first != intervals[0].last)
+    return std::nullopt;
+  return intervals[0].first;
+}
+
+bool mentions(const filter::Condition& condition, const Field& field) {
+  const auto* test = std::get_if<Test>(&condition);
+  return test != nullptr && std::ranges::any_of(test->boxes, [&](const Box& box) {
+           return std::ranges::find(box, field, &Values::field) != box.end();
+         });
+}
+
+// "none of these" of a field with few values is "one of the others".
+Test turned_over(Test test) {
+  if (!test.inverted || test.boxes.size() != 1 || test.boxes[0].size() != 1)
+    return test;
+  Values& values = test.boxes[0][0];
+  if (values.field.kind != Kind::Family && values.field.kind != Kind::State)
+    return test;
+  const Number most = values.field.kind == Kind::Family ? 1 : kStates - 1;
+  values.numbers = Numbers::up_to(most).subtract(values.numbers);
+  test.inverted = false;
+  if (values.numbers.empty())
+    test.boxes.clear();
+  return test;
+}
+
+}  // namespace
+
+RuleState::RuleState(const Rule& rule, const Surroundings& around)
+    : around_(around),
+      place_(fmt::format("handle {}", rule.handle)),
+      families_(families_of(around.family)) {}
+
+void RuleState::load_nothing(Register to, const std::string& what, std::size_t bytes, bool random) {
+  constexpr std::size_t most = 64;
+  const int bits = static_cast<int>(std::min(bytes, most)) * 8;
+  const auto origin = origins_.add({.field = {.kind = Kind::Other, .name = what, .bits = bits},
+                                    .reading = Origin::Reading::Nothing,
+                                    .bits = bits,
+                                    .random = random});
+  for (Registers& one : registers_)
+    one.put(to, std::vector<Bit>(static_cast<std::size_t>(bits), Bit{origin, 0, false}));
+}
+
+void RuleState::load_constant(Register to, const Bytes& bytes) {
+  for (Registers& one : registers_)
+    one.put_constant(to, bytes);
+}
+
+bool RuleState::change(const Bitwise& bitwise) {
+  if (bitwise.mask.size() > 64 || bitwise.mask.size() != bitwise.flip.size())
+    return false;
+  for (Registers& one : registers_)
+    one.mask(bitwise);
+  return true;
+}
+
+bool RuleState::change(const Shift& shift) {
+  return std::ranges::all_of(registers_, [&](Registers& one) { return one.shift(shift); });
+}
+
+bool RuleState::change(const Byteorder& order) {
+  return std::ranges::all_of(registers_, [&](Registers& one) { return one.turn(order); });
+}
+
+std::optional<Bytes> RuleState::constant(Register from, std::size_t bytes) const {
+  return registers(families_.front()).constant(from, bytes);
+}
+
+Key RuleState::key(Register from, std::span<const KeyPart> parts) const {
+  Key key;
+  bool by_family = false;
+  for (const Family family : families_) {
+    Key::Reading reading{.family = family};
+    for (const KeyPart& part : parts) {
+      const auto start = static_cast<Register>(std::min<std::size_t>(from + part.word, 255));
+      reading.parts.push_back(
+          {part.word * 4, part.bytes, registers(family).pieces(start, part.bytes)});
+      for (const Piece& piece : reading.parts.back().pieces) {
+        if (piece.origin == kConstant)
+          continue;
+        by_family = by_family || origins_[piece.origin].by_family;
+        key.random = key.random || origins_[piece.origin].random;
+      }
+      if (key.readings.empty())
+        key.text +=
+            (key.text.empty() ? "" : " . ") + to_text(reading.parts.back().pieces, origins_);
+    }
+    key.readings.push_back(std::move(reading));
+  }
+  if (!by_family)
+    key.readings.resize(1);
+  return key;
+}
+
+std::optional<std::vector<Box>> RuleState::boxes(const Key& key, std::string_view first,
+                                                 std::string_view last) const {
+  std::vector<Box> all;
+  for (const Key::Reading& reading : key.readings) {
+    std::vector<Bounds> bounds;
+    for (const Key::Part& part : reading.parts) {
+      if (part.at + part.bytes > std::min(first.size(), last.size()))
+        return std::nullopt;
+      bounds.push_back(
+          {part.pieces, first.substr(part.at, part.bytes), last.substr(part.at, part.bytes)});
+    }
+    auto boxes = boxes_within(bounds, origins_, around_.interfaces);
+    if (!boxes)
+      return std::nullopt;
+    for (Box& box : *boxes) {
+      if (key.readings.size() > 1)
+        box.insert(box.begin(), of_family(reading.family));
+      all.push_back(std::move(box));
+    }
+  }
+  return all;
+}
+
+void RuleState::add(filter::Condition condition) {
+  finish_part();
+  conditions_.push_back(std::move(condition));
+}
+
+void RuleState::need(const std::vector<Values>& needs) {
+  for (const Values& values : needs) {
+    const filter::Condition condition = Test{.boxes = {{values}}};
+    if (std::ranges::find(conditions_, condition) == conditions_.end())
+      add(condition);
+  }
+}
+
+void RuleState::ask(Test test) {
+  test = turned_over(std::move(test));
+  if (std::ranges::any_of(test.boxes, &Box::empty)) {  // every packet
+    if (!test.inverted)
+      return;
+    test = {};
+  }
+  if (test.boxes.empty() && test.inverted)
+    return;
+  learn(test);
+  add(std::move(test));
+}
+
+void RuleState::ask(filter::Atom atom) {
+  add(std::move(atom));
+}
+
+void RuleState::ask_unknown(const Key& key, std::string text, bool inverted) {
+  unknown(text);
+  ask(filter::Atom{.text = std::move(text), .stateful = key.random, .inverted = inverted});
+}
+
+// From here on the packet is of one family, or of one protocol.
+void RuleState::learn(const Test& test) {
+  if (test.inverted || test.boxes.size() != 1)
+    return;
+  for (const Values& values : test.boxes[0]) {
+    const auto number = only(values);
+    if (!number)
+      continue;
+    const Family family = *number == 0 ? Family::V4 : Family::V6;
+    if (values.field.kind == Kind::Family &&
+        std::ranges::find(families_, family) != families_.end())
+      families_ = {family};
+    if (values.field.kind == Kind::Protocol)
+      protocol_ = static_cast<int>(*number);
+  }
+}
+
+// What registers hold of a field is what it was before it was assigned.
+void RuleState::forget(const Field& field) {
+  for (std::size_t i = 0; i < origins_.size(); ++i) {
+    const auto origin = static_cast<std::int16_t>(i);
+    if (origins_[origin].field != field)
+      continue;
+    const auto before = origins_.add({.field = {.kind = Kind::Other,
+                                                .name = name_of(field, Family::V4) + " of before",
+                                                .bits = origins_[origin].bits},
+                                      .reading = Origin::Reading::Nothing,
+                                      .bits = origins_[origin].bits});
+    for (Registers& one : registers_)
+      one.forget(origin, before);
+  }
+}
+
+void RuleState::assign(Field field, std::optional<Number> value) {
+  forget(field);
+  std::erase_if(assigns_, [&](const filter::Assign& one) { return one.field == field; });
+  assigns_.push_back({std::move(field), value});
+}
+
+namespace {
+
+// What bits say of a field that they are written to.
+struct Written {
+  bool unchanged = true;
+  std::optional<Number> value = 0;
+};
+
+void write(Written& written, const Bit& bit, std::uint8_t index, const Field& field,
+           const Origins& origins) {
+  const bool same = bit.origin != kConstant && origins[bit.origin].field == field &&
+                    origins[bit.origin].reading == Origin::Reading::Number && bit.index == index &&
+                    !bit.flipped;
+  written.unchanged = written.unchanged && same;
+  if (bit.origin != kConstant)
+    written.value = std::nullopt;
+  else if (written.value && bit.flipped)
+    *written.value |= Number{1} << index;
+}
+
+}  // namespace
+
+void RuleState::assign_machine(Field field, int bits, Register from) {
+  Written written;
+  const std::vector<Bit> order = machine_order(0, bits);
+  for (std::size_t i = 0; i < order.size(); ++i)
+    write(written, registers(families_.front()).bit(from, i), order[i].index, field, origins_);
+  if (!written.unchanged)
+    assign(std::move(field), written.value);
+}
+
+// Every field that is written to: wholly, when the value is to be known.
+void RuleState::assign_header(const PayloadWrite& payload) {
+  const Payload place{payload.base, payload.offset, payload.length, 0};
+  std::vector<std::pair<Field, std::optional<Number>>> found;
+  for (const Family family : families_) {
+    const Load load = load_of(place, {around_.family, family, protocol_}, origins_);
+    for (std::size_t i = 0; i < load.bits.size();) {
+      const Origin origin = origins_[load.bits[i].origin];
+      const std::size_t start = i;
+      Written written;
+      for (; i < load.bits.size() && load.bits[i].origin == load.bits[start].origin; ++i)
+        write(written, registers(family).bit(payload.from, i), load.bits[i].index, origin.field,
+              origins_);
+      const bool whole = i - start == static_cast<std::size_t>(origin.bits);
+      const bool known = whole && families_.size() == 1 && !origin.field.name.starts_with('@');
+      if (!written.unchanged)
+        found.emplace_back(origin.field, known ? written.value : std::nullopt);
+    }
+  }
+  for (auto& [field, value] : found)
+    assign(std::move(field), value);
+}
+
+void RuleState::decide(filter::Verdict verdict) {
+  verdict_ = std::move(verdict);
+  decided_ = true;
+}
+
+void RuleState::decide_unknown(std::string what) {
+  unknown(std::move(what));
+  map_.reset();
+  decide({.kind = filter::Verdict::Kind::Unknown});
+}
+
+void RuleState::decide(filter::VerdictMap map) {
+  map_ = std::move(map);
+  decided_ = true;
+}
+
+void RuleState::decide_where(const Test& test, filter::Verdict verdict) {
+  finish_part();
+  filter::Rule rule = part();
+  rule.conditions.emplace_back(test);
+  rule.verdict =
+      confused_ ? filter::Verdict{.kind = filter::Verdict::Kind::Unknown} : std::move(verdict);
+  done_.push_back(std::move(rule));
+}
+
+filter::Rule RuleState::part() const {
+  return {.conditions = conditions_,
+          .assigns = assigns_,
+          .verdict = verdict_,
+          .map = map_,
+          .place = place_,
+          .text = {},
+          .unknown = unknown_};
+}
+
+void RuleState::finish_part() {
+  if (assigns_.empty())
+    return;
+  done_.push_back(part());
+  for (const filter::Assign& assign : assigns_)
+    drop_conditions_on(assign.field);
+  assigns_.clear();
+}
+
+void RuleState::drop_conditions_on(const Field& field) {
+  const auto dropped = std::erase_if(
+      conditions_, [&](const filter::Condition& condition) { return mentions(condition, field); });
+  confused_ = confused_ || dropped > 0;
+}
+
+void RuleState::untrack() {
+  constexpr auto invalid = static_cast<Number>(State::Invalid);
+  const Field state{.kind = Kind::State};
+  finish_part();
+  filter::Rule rule = part();
+  rule.conditions.emplace_back(
+      Test{.boxes = {{{.field = state, .numbers = Numbers({{invalid, invalid}})}}}});
+  rule.assigns.push_back({state, static_cast<Number>(State::Untracked)});
+  done_.push_back(std::move(rule));
+  drop_conditions_on(state);
+  forget(state);
+}
+
+std::vector<filter::Rule> RuleState::finish() {
+  const bool effective = decided_ || !assigns_.empty();
+  if (effective && confused_) {
+    unknown("a condition on what the rule itself has changed");
+    map_.reset();
+    verdict_ = {.kind = filter::Verdict::Kind::Unknown};
+  }
+  if (effective)
+    done_.push_back(part());
+  if (done_.empty())
+    done_.push_back({.place = place_});
+  return std::move(done_);
+}
+
+}  // namespace quay::nft

@@ -1,0 +1,118 @@
+#include "language/nft_sets.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <linux/netfilter/nf_tables.h>
+
+namespace quay::nft {
+namespace {
+
+bool has_flag(const Element& element, std::uint32_t flag) {
+  return (element.flags & flag) != 0;
+}
+
+// The key before a key; false when there is none.
+bool step_back(Bytes& key) {
+  for (auto byte = key.rbegin(); byte != key.rend(); ++byte) {
+    const auto value = static_cast<std::uint8_t>(*byte);
+    *byte = static_cast<char>(static_cast<std::uint8_t>(value - 1));
+    if (value != 0)
+      return true;
+  }
+  return false;
+}
+
+// Intervals that begin with an element and end before the next one, which has the flag
+// NFT_SET_ELEM_INTERVAL_END where nothing follows (net/netfilter/nft_set_rbtree.c).
+void read_intervals(std::vector<const Element*> elements, SetContent& content) {
+  std::ranges::stable_sort(elements, [](const Element* a, const Element* b) {
+    if (a->key != b->key)
+      return a->key < b->key;
+    return has_flag(*a, NFT_SET_ELEM_INTERVAL_END) && !has_flag(*b, NFT_SET_ELEM_INTERVAL_END);
+  });
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    if (has_flag(*elements[i], NFT_SET_ELEM_INTERVAL_END))
+      continue;
+    Bytes last(elements[i]->key.size(), '\xff');
+    if (i + 1 < elements.size()) {
+      last = elements[i + 1]->key;
+      if (last == elements[i]->key || !step_back(last)) {
+        content.unknown = "an element twice";
+        return;
+      }
+    }
+    content.entries.push_back({elements[i]->key, std::move(last), elements[i]});
+  }
+}
+
+bool is_neutral(const Effect& effect) {
+  return std::holds_alternative<Counter>(effect) || std::holds_alternative<Last>(effect);
+}
+
+void read_parts(const Set& set, SetContent& content) {
+  std::size_t word = 0;
+  for (const std::uint32_t bytes : set.parts) {
+    if (bytes == 0 || bytes > 64)
+      break;
+    content.parts.push_back({word, bytes});
+    word += (bytes + 3) / 4;
+  }
+  if (word * 4 != set.key_length)
+    content.unknown = "its parts";
+}
+
+}  // namespace
+
+SetContent content_of(const Set& set) {
+  SetContent content{.set = &set};
+  if (!set.unknown.empty())
+    content.unknown = set.unknown.front();
+  content.changes = (set.flags & (NFT_SET_EVAL | NFT_SET_TIMEOUT)) != 0;
+  const bool parted = (set.flags & NFT_SET_INTERVAL) != 0 && set.parts.size() > 1;
+  if (set.key_length == 0 || set.key_length > 64)
+    content.unknown = "its key";
+  else if (parted)
+    read_parts(set, content);
+  else
+    content.parts.push_back({0, set.key_length});
+  std::vector<const Element*> elements;
+  for (const Element& element : set.elements) {
+    content.changes =
+        content.changes || element.expires || !std::ranges::all_of(element.effects, is_neutral);
+    if (has_flag(element, NFT_SET_ELEM_CATCHALL))
+      content.others = &element;
+    else if (element.key.size() != set.key_length ||
+             (!element.key_end.empty() && element.key_end.size() != set.key_length))
+      content.unknown = "an element's length";
+    else
+      elements.push_back(&element);
+  }
+  if (!content.unknown.empty())
+    return content;
+  if ((set.flags & NFT_SET_INTERVAL) != 0 && !parted) {
+    read_intervals(std::move(elements), content);
+    return content;
+  }
+  for (const Element* element : elements)
+    content.entries.push_back(
+        {element->key, element->key_end.empty() ? element->key : element->key_end, element});
+  return content;
+}
+
+Sets::Sets(const Table& table) {
+  for (const Set& set : table.sets)
+    sets_.emplace(set.name, &set);
+}
+
+const SetContent* Sets::find(const std::string& name) {
+  const auto set = sets_.find(name);
+  if (set == sets_.end())
+    return nullptr;
+  const auto known = contents_.find(set->second);
+  if (known != contents_.end())
+    return &known->second;
+  return &contents_.emplace(set->second, content_of(*set->second)).first->second;
+}
+
+}  // namespace quay::nft
