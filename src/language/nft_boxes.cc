@@ -420,19 +420,47 @@ std::string name_of(const Field& field, Family family) {
   return field.name;
 }
 
-std::string to_text(const std::vector<Piece>& pieces, const Origins& origins) {
+namespace {
+
+std::string text_of(const Piece& piece, const Origins& origins) {
+  if (piece.origin == kConstant)
+    return fmt::format("{}:{:#x}", piece.bits(), static_cast<std::uint64_t>(piece.value));
+  const Origin& origin = origins[piece.origin];
+  std::string text = piece.flipped ? "~" : "";
+  text += name_of(origin.field, origin.bits == 128 ? Family::V6 : Family::V4);
+  if (piece.bits() != origin.bits)
+    text += fmt::format("[{}:{}]", piece.high, piece.low);
+  return text;
+}
+
+}  // namespace
+
+std::string to_text(std::span<const Piece> pieces, const Origins& origins) {
   std::vector<std::string> texts;
-  for (const Piece& piece : pieces) {
-    if (piece.origin == kConstant)
-      continue;
-    const Origin& origin = origins[piece.origin];
-    std::string text = piece.flipped ? "~" : "";
-    text += name_of(origin.field, origin.bits == 128 ? Family::V6 : Family::V4);
-    if (piece.bits() != origin.bits)
-      text += fmt::format("[{}:{}]", piece.high, piece.low);
-    texts.push_back(std::move(text));
-  }
+  for (const Piece& piece : pieces)
+    texts.push_back(text_of(piece, origins));
   return join(texts, " . ");
+}
+
+std::optional<std::string> masked_text(std::span<const Piece> pieces, std::string_view bytes,
+                                       const Origins& origins) {
+  Constraints constraints;
+  std::size_t at = 0;
+  for (const Piece& piece : pieces) {
+    const Number value = bits_of(bytes, at, piece.bits());
+    at += static_cast<std::size_t>(piece.bits());
+    if (!constrain(constraints, piece, value, value))
+      return std::nullopt;
+  }
+  if (constraints.size() != 1)
+    return std::nullopt;
+  const auto& [number, constraint] = *constraints.begin();
+  const Origin& origin = origins[number];
+  if (origin.reading != Reading::Number || origin.bits > 64)
+    return std::nullopt;
+  return fmt::format("{} & {:#x} == {:#x}", name_of(origin.field, Family::V4),
+                     static_cast<std::uint64_t>(constraint.mask),
+                     static_cast<std::uint64_t>(constraint.value));
 }
 
 }  // namespace quay::nft

@@ -37,8 +37,11 @@ std::optional<std::vector<filter::Box>> boxes_within(const std::vector<Bounds>& 
 // Joins boxes that differ in the numbers of one field alone, wherever that is easily seen.
 void join_boxes(std::vector<filter::Box>& boxes);
 
-// "ip saddr[31:8] . tcp dport": for atoms.
-std::string to_text(const std::vector<Piece>& pieces, const Origins& origins);
+// "ip saddr[31:8] . th dport": for atoms. Equal texts are equal bits.
+std::string to_text(std::span<const Piece> pieces, const Origins& origins);
+// "meta mark & 0x4000 == 0x4000": the bytes of one number; nullopt when they are of more.
+std::optional<std::string> masked_text(std::span<const Piece> pieces, std::string_view bytes,
+                                       const Origins& origins);
 // "meta mark", "ip saddr": as nft spells fields.
 std::string name_of(const filter::Field& field, Family family);
 

@@ -73,11 +73,9 @@ Origin header_origin(const HeaderField& field) {
 constexpr std::array<std::string_view, 4> kBases{"ll", "nh", "th", "ih"};
 
 std::span<const HeaderField> fields_of(const Payload& payload, const Scene& scene) {
-  // What a device chain sees may carry a VLAN tag, before the family.
-  const bool device =
-      scene.table == filter::TableFamily::Netdev || scene.table == filter::TableFamily::Bridge;
   if (payload.base == NFT_PAYLOAD_LL_HEADER)
-    return device ? link_fields().first(2) : link_fields();
+    return link_fields(scene.table == filter::TableFamily::Netdev ||
+                       scene.table == filter::TableFamily::Bridge);
   if (payload.base == NFT_PAYLOAD_NETWORK_HEADER && scene.table != filter::TableFamily::Arp)
     return network_fields(scene.family);
   if (payload.base == NFT_PAYLOAD_TRANSPORT_HEADER)

@@ -9,10 +9,11 @@ namespace {
 
 using filter::Kind;
 
-// The ether type is Family's, where it is one of the two.
-constexpr std::array<HeaderField, 3> kLink{{{0, 48, Kind::Other, "ether daddr"},
-                                            {48, 48, Kind::SourceMac, {}},
-                                            {96, 16, Kind::Family, {}}}};
+constexpr HeaderField kTarget{0, 48, Kind::Other, "ether daddr"};
+constexpr HeaderField kSender{48, 48, Kind::SourceMac, {}};
+constexpr std::array<HeaderField, 3> kLink{{kTarget, kSender, {96, 16, Kind::Family, {}}}};
+constexpr std::array<HeaderField, 3> kDeviceLink{
+    {kTarget, kSender, {96, 16, Kind::Other, kEtherType}}};
 
 // RFC 791.
 constexpr std::array<HeaderField, 12> kIpv4{{{0, 4, Kind::Other, "ip version"},
@@ -72,7 +73,9 @@ constexpr std::array<HeaderField, 5> kIcmpv6{{kSourcePort,
 
 }  // namespace
 
-std::span<const HeaderField> link_fields() {
+std::span<const HeaderField> link_fields(bool device) {
+  if (device)
+    return kDeviceLink;
   return kLink;
 }
 

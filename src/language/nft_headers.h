@@ -9,6 +9,8 @@
 
 namespace quay::nft {
 
+inline constexpr std::string_view kEtherType = "ether type";
+
 // Bits from the beginning of a header.
 struct HeaderField {
   int first = 0;
@@ -18,7 +20,8 @@ struct HeaderField {
 };
 
 // In the order of their bits, with gaps where no field is known.
-std::span<const HeaderField> link_fields();
+// The ether type of what devices see may be that of a VLAN tag: there it is no family.
+std::span<const HeaderField> link_fields(bool device);
 std::span<const HeaderField> network_fields(Family family);
 std::span<const HeaderField> transport_fields(std::optional<int> protocol);
 

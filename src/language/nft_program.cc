@@ -1,6 +1,7 @@
 #include "language/nft_program.h"
 
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -69,6 +70,9 @@ class ProgramReader {
 
   filter::Ruleset read(const nft::Ruleset& ruleset) {
     for (const nft::Table& table : ruleset.tables)
+      for (const nft::Rule& rule : table.rules)
+        nft::add_written(rule, written_);
+    for (const nft::Table& table : ruleset.tables)
       read_table(table);
     return std::move(result_);
   }
@@ -83,6 +87,7 @@ class ProgramReader {
   }
 
   const nft::Interfaces& interfaces_;
+  std::set<filter::Field> written_;
   filter::Ruleset result_;
 };
 
@@ -143,7 +148,7 @@ void ProgramReader::read_table(const nft::Table& table) {
   for (const nft::Object& object : table.objects)
     objects.emplace(object.name, &object);
   nft::Sets sets(table);
-  const nft::Surroundings around{*family, sets, objects, interfaces_};
+  const nft::Surroundings around{*family, sets, objects, interfaces_, written_};
   for (const nft::Rule& rule : table.rules) {
     const auto chain = chains.find(rule.chain);
     if (chain == chains.end()) {

@@ -25,10 +25,10 @@ std::size_t in_word(std::size_t n) {
 }  // namespace
 
 std::int16_t Origins::add(const Origin& origin) {
-  const auto known = std::ranges::find(origins_, origin);
-  if (known == origins_.end())
+  const auto index = std::ranges::find(origins_, origin) - origins_.begin();
+  if (index == std::ssize(origins_))
     origins_.push_back(origin);
-  return static_cast<std::int16_t>(known - origins_.begin());
+  return static_cast<std::int16_t>(index);
 }
 
 std::vector<Bit> network_order(std::int16_t origin, int high, int low) {

@@ -81,6 +81,10 @@ bool may_change(const Boxes& boxes) {
   });
 }
 
+Field segment_size() {
+  return {.kind = Kind::Other, .name = "tcp option maxseg size", .bits = 16};
+}
+
 bool goes_elsewhere(const filter::Verdict& verdict) {
   return verdict.kind == Decision::Jump;
 }
@@ -112,10 +116,10 @@ class RuleReader {
   void operator()(const Socket& load) { state_.load(load); }
   void operator()(const ExtensionHeader& load) { state_.load(load); }
   void operator()(const Computed& load) {
-    std::string what = load.what;
-    if (load.from)
-      what += " of " + whole_key(*load.from, load.from_length).text;
-    state_.load_nothing(load.to, what, load.length, load.random);
+    if (!load.from)
+      return state_.load_nothing(load.to, load.what, load.length, load.random);
+    const Key from = whole_key(*load.from, load.from_length);
+    state_.load_nothing(load.to, load.what + " of " + from.text, load.length, from.unsteady);
   }
   void operator()(const Immediate& immediate);
   void operator()(const Bitwise& bitwise) {
@@ -170,8 +174,7 @@ class RuleReader {
     constexpr std::uint8_t maxseg = 2;
     // The size of segments is changed for the neighbour; other options are not looked at here.
     if (write.operation == NFT_EXTHDR_OP_TCPOPT && write.type == maxseg)
-      return state_.assign({.kind = Kind::Other, .name = "tcp option maxseg size", .bits = 16},
-                           std::nullopt);
+      return state_.assign(segment_size(), std::nullopt);
     state_.decide_unknown("expression exthdr, a change");
   }
   void operator()(const Notrack&) { state_.untrack(); }
@@ -223,7 +226,10 @@ void RuleReader::between(Register from, const Bytes& first, const Bytes& last, b
   if (boxes)
     return state_.ask(Test{std::move(*boxes), inverted});
   const std::string what = first == last ? hex(first) : hex(first) + "-" + hex(last);
-  state_.ask_unknown(key, fmt::format("{} {}", key.text, what), inverted);
+  std::string text = fmt::format("{} {}", key.text, what);
+  if (first == last && key.readings.size() == 1)
+    text = state_.masked_text_of(key, first).value_or(text);
+  state_.ask_unknown(key, std::move(text), inverted);
 }
 
 void RuleReader::operator()(const Compare& compare) {
@@ -282,7 +288,8 @@ void RuleReader::operator()(const Lookup& lookup) {
   else
     state_.ask_unknown(key, text, lookup.inverted);
   if (lookup.to)
-    state_.load_nothing(*lookup.to, text, 64 - *lookup.to * std::size_t{4}, content->changes);
+    state_.load_nothing(*lookup.to, text, 64 - *lookup.to * std::size_t{4},
+                        content->changes || key.unsteady);
 }
 
 namespace {
@@ -463,6 +470,45 @@ void RuleReader::operator()(const Translation& translation) {
 }
 
 }  // namespace
+
+namespace {
+
+struct WrittenBy {
+  std::set<Field>& written;
+
+  template <typename Other>
+  void operator()(const Other&) {}
+  void operator()(const MetaWrite& write) {
+    if (auto field = written_by(write))
+      written.insert(std::move(*field));
+  }
+  void operator()(const ConntrackWrite& write) {
+    if (auto field = written_by(write))
+      written.insert(std::move(*field));
+  }
+  void operator()(const Translation&) {
+    for (const Kind kind :
+         {Kind::Source, Kind::Destination, Kind::SourcePort, Kind::DestinationPort})
+      written.insert({.kind = kind});
+  }
+  void operator()(const Notrack&) { written.insert({.kind = Kind::State}); }
+  void operator()(const ExtensionHeaderWrite&) { written.insert(segment_size()); }
+  void operator()(const PayloadWrite& write) {
+    Origins origins;
+    for (const Family family : {Family::V4, Family::V6})
+      for (const Bit& bit :
+           load_of(Payload{write.base, write.offset, write.length, 0}, {.family = family}, origins)
+               .bits)
+        written.insert(origins[bit.origin].field);
+  }
+};
+
+}  // namespace
+
+void add_written(const Rule& rule, std::set<filter::Field>& written) {
+  for (const Expression& expression : rule.expressions)
+    std::visit(WrittenBy{written}, expression);
+}
 
 std::vector<filter::Rule> read_rule(const Rule& rule, const Surroundings& around) {
   return RuleReader(rule, around).read(rule);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,11 @@ struct Surroundings {
   Sets& sets;
   const std::map<std::string, const Object*>& objects;
   const Interfaces& interfaces;
+  const std::set<filter::Field>& written;  // by rules of any table
 };
+
+// The fields that a rule may change, of packets of any family.
+void add_written(const Rule& rule, std::set<filter::Field>& written);
 
 // A rule that assigns something and asks for more behind it becomes several: each does its part
 // where the conditions so far hold. A rule that does nothing to packets keeps no conditions.

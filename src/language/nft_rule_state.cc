@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <linux/if_ether.h>
+
+#include "language/nft_headers.h"
 
 namespace quay::nft {
 namespace {
@@ -61,6 +64,15 @@ Test turned_over(Test test) {
   return test;
 }
 
+// The numbers of one field, when a condition is about them alone.
+Values* alone(filter::Condition& condition) {
+  auto* test = std::get_if<Test>(&condition);
+  if (test == nullptr || test->inverted || test->boxes.size() != 1 || test->boxes[0].size() != 1 ||
+      test->boxes[0][0].numbers.empty())
+    return nullptr;
+  return &test->boxes[0][0];
+}
+
 }  // namespace
 
 RuleState::RuleState(const Rule& rule, const Surroundings& around)
@@ -69,14 +81,20 @@ RuleState::RuleState(const Rule& rule, const Surroundings& around)
       families_(families_of(around.family)) {}
 
 void RuleState::load_nothing(Register to, const std::string& what, std::size_t bytes, bool random) {
-  constexpr std::size_t most = 64;
-  const int bits = static_cast<int>(std::min(bytes, most)) * 8;
-  const auto origin = origins_.add({.field = {.kind = Kind::Other, .name = what, .bits = bits},
-                                    .reading = Origin::Reading::Nothing,
-                                    .bits = bits,
-                                    .random = random});
+  constexpr std::size_t most = 16;
+  std::vector<Bit> all;
+  for (std::size_t at = 0; at < std::min<std::size_t>(bytes, 64); at += most) {
+    const int bits = static_cast<int>(std::min(bytes - at, most)) * 8;
+    const std::string name = at == 0 ? what : fmt::format("{} +{}", what, at);
+    const auto origin = origins_.add({.field = {.kind = Kind::Other, .name = name, .bits = bits},
+                                      .reading = Origin::Reading::Nothing,
+                                      .bits = bits,
+                                      .random = random});
+    const std::vector<Bit> part = network_order(origin, bits - 1, 0);
+    all.insert(all.end(), part.begin(), part.end());
+  }
   for (Registers& one : registers_)
-    one.put(to, std::vector<Bit>(static_cast<std::size_t>(bits), Bit{origin, 0, false}));
+    one.put(to, all);
 }
 
 void RuleState::load_constant(Register to, const Bytes& bytes) {
@@ -117,7 +135,9 @@ Key RuleState::key(Register from, std::span<const KeyPart> parts) const {
         if (piece.origin == kConstant)
           continue;
         by_family = by_family || origins_[piece.origin].by_family;
-        key.random = key.random || origins_[piece.origin].random;
+        // Once it has been changed the same question has another answer.
+        key.unsteady = key.unsteady || origins_[piece.origin].random ||
+                       around_.written.contains(origins_[piece.origin].field);
       }
       if (key.readings.empty())
         key.text +=
@@ -155,6 +175,14 @@ std::optional<std::vector<Box>> RuleState::boxes(const Key& key, std::string_vie
 
 void RuleState::add(filter::Condition condition) {
   finish_part();
+  Values* last = conditions_.empty() ? nullptr : alone(conditions_.back());
+  const Values* next = alone(condition);
+  if (last != nullptr && next != nullptr && last->field == next->field) {
+    last->numbers = last->numbers.intersect(next->numbers);
+    if (last->numbers.empty())
+      conditions_.back() = Test{};
+    return;
+  }
   conditions_.push_back(std::move(condition));
 }
 
@@ -185,7 +213,7 @@ void RuleState::ask(filter::Atom atom) {
 
 void RuleState::ask_unknown(const Key& key, std::string text, bool inverted) {
   unknown(text);
-  ask(filter::Atom{.text = std::move(text), .stateful = key.random, .inverted = inverted});
+  ask(filter::Atom{.text = std::move(text), .stateful = key.unsteady, .inverted = inverted});
 }
 
 // From here on the packet is of one family, or of one protocol.
@@ -202,6 +230,8 @@ void RuleState::learn(const Test& test) {
       families_ = {family};
     if (values.field.kind == Kind::Protocol)
       protocol_ = static_cast<int>(*number);
+    if (values.field.name == kEtherType && (*number == ETH_P_IP || *number == ETH_P_IPV6))
+      families_ = {*number == ETH_P_IP ? Family::V4 : Family::V6};
   }
 }
 

@@ -29,7 +29,7 @@ struct Key {
   };
   std::vector<Reading> readings;  // one alone when all say the same
   std::string text;
-  bool random = false;  // made of a number that every packet has another of
+  bool unsteady = false;  // it may be another one when it is asked for again
 };
 
 class RuleState {
@@ -63,6 +63,11 @@ class RuleState {
   // The packets whose key lies between two, in every part. nullopt: not expressible.
   std::optional<std::vector<filter::Box>> boxes(const Key& key, std::string_view first,
                                                 std::string_view last) const;
+
+  // See masked_text(); of a key that all families read alike.
+  std::optional<std::string> masked_text_of(const Key& key, std::string_view bytes) const {
+    return masked_text(key.readings[0].parts[0].pieces, bytes, origins_);
+  }
 
   // The rule goes on only where a condition holds.
   void ask(filter::Test test);
