@@ -43,6 +43,19 @@ void expect_named(const filter::Rule& rule) {
   EXPECT_EQ(atom, !rule.unknown.empty()) << rule.text;
 }
 
+template <typename Function>
+void for_each_rule(const filter::Ruleset& ruleset, Function function) {
+  for (const filter::Table& table : ruleset.tables)
+    for (const filter::Chain& chain : table.chains)
+      for (const filter::Rule& rule : chain.rules)
+        function(rule);
+}
+
+void expect_no_errors(const Parsed<filter::Ruleset>& parsed) {
+  for (const Error& error : parsed.errors)
+    ADD_FAILURE() << error.text();
+}
+
 TEST(IptablesCorpus, DumpsAreReadWhole) {
   const fs::path folder = corpora() + "/iptables-save";
   if (!fs::exists(folder))
@@ -53,16 +66,13 @@ TEST(IptablesCorpus, DumpsAreReadWhole) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto parsed = load(entry.path());
     ++dumps;
-    for (const Error& error : parsed.errors)
-      ADD_FAILURE() << error.text();
-    for (const filter::Table& table : parsed.value.tables)
-      for (const filter::Chain& chain : table.chains)
-        for (const filter::Rule& rule : chain.rules) {
-          ++rules;
-          expect_named(rule);
-          for (const std::string& what : rule.unknown)
-            ++unknown[what];
-        }
+    expect_no_errors(parsed);
+    for_each_rule(parsed.value, [&](const filter::Rule& rule) {
+      ++rules;
+      expect_named(rule);
+      for (const std::string& what : rule.unknown)
+        ++unknown[what];
+    });
   }
   std::cout << dumps << " dumps, " << rules << " rules; not modelled exactly:\n";
   for (const auto& [what, count] : unknown)
@@ -83,14 +93,13 @@ TEST(IptablesCorpus, RulesWithTranslationsAreRead) {
                     std::string(pair.at("ipt").as_string()));
     const auto parsed =
         parse_iptables_save(text, "rule", pair.at("v6").as_bool() ? Family::V6 : Family::V4);
-    for (const Error& error : parsed.errors)
-      ADD_FAILURE() << error.text() << " in " << pair.at("ipt");
+    expect_no_errors(parsed);
     ++rules;
-    for (const filter::Table& table : parsed.value.tables)
-      for (const filter::Chain& chain : table.chains)
-        for (const filter::Rule& rule : chain.rules)
-          for (const std::string& what : rule.unknown)
-            std::cout << "  " << what << ": " << rule.text << "\n";
+    for_each_rule(parsed.value, [](const filter::Rule& rule) {
+      expect_named(rule);
+      for (const std::string& what : rule.unknown)
+        std::cout << "  " << what << ": " << rule.text << "\n";
+    });
   }
   std::cout << rules << " rules read\n";
   EXPECT_GT(rules, 50U);

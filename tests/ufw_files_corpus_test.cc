@@ -53,6 +53,8 @@ std::string defaults_of(const boost::json::object& values) {
   return text;
 }
 
+constexpr int kPackets = 300;
+
 class UfwFilesCorpus : public testing::Test {
  protected:
   std::string state(const boost::json::object& row, const char* name) {
@@ -77,14 +79,13 @@ class UfwFilesCorpus : public testing::Test {
     filter::CornerPackets packets(family, 3);
     packets.add(force.value);
     packets.add(ours.value);
-    constexpr int kPackets = 300;
     for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
       for (int i = 0; i < kPackets; ++i) {
         const filter::Point point = packets.next(direction);
         EXPECT_EQ(walk(ours.value, point).fate, walk(force.value, point).fate)
             << row.at("id") << " " << to_text(direction);
       }
-    return 3 * kPackets;
+    return std::size_t{3} * kPackets;
   }
 };
 

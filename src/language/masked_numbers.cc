@@ -47,6 +47,10 @@ std::optional<Numbers> masked_numbers(Number value, Number mask, int bits) {
   return Numbers(std::move(intervals));
 }
 
+Numbers few_masked_numbers(Number value, Number mask, int bits) {
+  return masked_numbers(value, mask, bits).value_or(Numbers{});
+}
+
 filter::Condition is(filter::Field field, Numbers numbers, bool inverted) {
   return filter::Test{
       .boxes = {{{.field = std::move(field), .numbers = std::move(numbers), .names = {}}}},

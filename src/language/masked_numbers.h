@@ -11,6 +11,10 @@ namespace quay {
 // `mask` has not. Nullopt when they are more than 4096 intervals, as with 0x1/0x1.
 std::optional<filter::Numbers> masked_numbers(filter::Number value, filter::Number mask, int bits);
 
+// The same where they are few for sure: of at most 12 bits, or with no more than 12 bits beside the
+// mask.
+filter::Numbers few_masked_numbers(filter::Number value, filter::Number mask, int bits);
+
 // The greatest number of `bits` bits.
 filter::Number most_of(int bits);
 

@@ -88,9 +88,10 @@ std::string Loader::chains(std::string_view name) const {
   return text;
 }
 
+constexpr std::array<std::string_view, 6> kNames{"before-logging", "before", "after",
+                                                 "after-logging",  "reject", "track"};
+
 void Loader::add_first_chains() {
-  constexpr std::array<std::string_view, 6> kNames{"before-logging", "before", "after",
-                                                   "after-logging",  "reject", "track"};
   std::string text;
   for (const std::string_view name : kNames)
     text += chains(name);

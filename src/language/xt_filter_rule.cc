@@ -32,18 +32,19 @@ void add_atom(filter::Rule& rule, const std::string& text, bool stateful, bool i
 }
 
 Read<bool> add_protocol(const Option& option, Context& context, filter::Rule& rule) {
-  const auto number = parse_protocol_number(option.values[0]);
-  if (!number && option.values[0] != "all") {
+  const auto number = option.values[0] == "all" ? std::optional<std::uint8_t>(0)
+                                                : parse_protocol_number(option.values[0]);
+  if (!number) {
     add_atom(rule, "protocol " + option.values[0], false, option.inverted);
     return true;
   }
-  if (number.value_or(0) == 0) {
+  if (*number == 0) {
     if (option.inverted)
       return refuse("a rule for no protocol never matches");
     return true;
   }
   if (!option.inverted)
-    context.protocol = *number;
+    context.protocol = number;
   rule.conditions.push_back(
       is(field(Kind::Protocol), Numbers({{*number, *number}}), option.inverted));
   return true;
@@ -75,7 +76,7 @@ Read<bool> add_interface(const Option& option, filter::Rule& rule) {
 Read<bool> add_fragment(const Option& option, const Context& context, filter::Rule& rule) {
   if (context.family == Family::V6)
     return refuse("-f is for IPv4 alone");
-  const Numbers none = *masked_numbers(0, 0x1fff, 16);
+  const Numbers none = few_masked_numbers(0, 0x1fff, 16);
   rule.conditions.push_back(is(other_field("ip frag-off", 16), none, !option.inverted));
   return true;
 }
@@ -152,9 +153,22 @@ Read<Outcome> outcome(const Rule& rule, const Context& context,
                  .unknown = {}};
 }
 
+bool may_be_loopback(const Rule& rule) {
+  const Option* interface = find(rule.common, "in-interface");
+  return interface == nullptr || interface->inverted || interface->values[0] == "lo" ||
+         interface->values[0].ends_with('+');
+}
+
+constexpr auto kUntracked = static_cast<filter::Number>(State::Untracked);
+
 // Packets that the host sends to itself have met conntrack already when they come in: NOTRACK does
 // not touch them. Which state they have then is not known.
-std::vector<filter::Rule> not_tracked(const filter::Rule& rule) {
+std::vector<filter::Rule> not_tracked(const filter::Rule& rule, bool loopback) {
+  if (!loopback) {
+    filter::Rule one = rule;
+    one.assigns.push_back({field(Kind::State), kUntracked});
+    return {std::move(one)};
+  }
   const auto with = [&](bool from_here, std::optional<filter::Number> state) {
     filter::Rule one = rule;
     one.conditions.emplace_back(filter::Test{.boxes = {{Values{.field = field(Kind::InInterface),
@@ -164,7 +178,7 @@ std::vector<filter::Rule> not_tracked(const filter::Rule& rule) {
     one.assigns.push_back({field(Kind::State), state});
     return one;
   };
-  return {with(true, std::nullopt), with(false, static_cast<filter::Number>(State::Untracked))};
+  return {with(true, std::nullopt), with(false, kUntracked)};
 }
 
 // What changes while the rule is asked, whether it matches or not.
@@ -210,7 +224,7 @@ Read<std::vector<filter::Rule>> filter_rules(const Rule& rule, Context context,
     if (!before.empty())
       all.push_back(change_before(before));
     if (done->untracked)
-      std::ranges::move(not_tracked(one), std::back_inserter(all));
+      std::ranges::move(not_tracked(one, may_be_loopback(rule)), std::back_inserter(all));
     else
       all.push_back(std::move(one));
   }

@@ -62,6 +62,28 @@ constexpr std::pair<std::string_view, Lasting> kAtoms[] = {
 // `! -m` of these is exactly the opposite, so that the atom itself can be inverted.
 constexpr std::string_view kOpposites[] = {"set", "string", "u32"};
 
+// The match without its `!`, where that is exactly the opposite: then both ask the same question.
+std::optional<Module> opposite_of(const Module& match) {
+  Module plain = match;
+  const auto inverted = std::ranges::find(plain.options, true, &Option::inverted);
+  if (std::ranges::find(kOpposites, match.name) == std::end(kOpposites) ||
+      inverted == plain.options.end() ||
+      std::ranges::count(plain.options, true, &Option::inverted) != 1)
+    return std::nullopt;
+  inverted->inverted = false;
+  return plain;
+}
+
+Read<Meaning> as_atom(const Module& match, Lasting lasting, const Context& context) {
+  const auto opposite = opposite_of(match);
+  Meaning meaning = atom_of(opposite.value_or(match), lasting, context);
+  std::get<filter::Atom>(meaning.conditions[0]).inverted = opposite.has_value();
+  // The mark may change even where the rule does not match as a whole.
+  if (find(match.options, "restore-skmark") != nullptr)
+    meaning.assigns.push_back({.field = field(filter::Kind::Mark), .value = std::nullopt});
+  return meaning;
+}
+
 // `--set` puts the sender into a list, and matches; inverted, it never does.
 Read<Meaning> recent_match(const Module& match, const Context& context) {
   const Option* set = find(match.options, "set");
@@ -79,30 +101,7 @@ Read<Meaning> set_match(const Module& match, const Context& context) {
     return refuse("set needs --match-set");
   const bool changes = context.changing_sets->contains(option->values[0]);
   const bool plain = match.options.size() == 1;
-  return atom_of(match, changes || !plain ? Lasting::Never : Lasting::OneTable, context);
-}
-
-Read<Meaning> as_atom(const Module& match, Lasting lasting, const Context& context) {
-  Meaning meaning = atom_of(match, lasting, context);
-  // The mark may change even where the rule does not match as a whole.
-  if (find(match.options, "restore-skmark") != nullptr)
-    meaning.assigns.push_back({.field = field(filter::Kind::Mark), .value = std::nullopt});
-  return meaning;
-}
-
-// Atoms of the same question are the same, inverted or not.
-void turn_opposite(const Module& match, Meaning& meaning) {
-  if (std::ranges::find(kOpposites, match.name) == std::end(kOpposites))
-    return;
-  Module plain = match;
-  const auto inverted = std::ranges::find(plain.options, true, &Option::inverted);
-  if (inverted == plain.options.end() ||
-      std::ranges::count(plain.options, true, &Option::inverted) != 1)
-    return;
-  inverted->inverted = false;
-  auto& atom = std::get<filter::Atom>(meaning.conditions[0]);
-  atom.text = to_text(plain);
-  atom.inverted = true;
+  return as_atom(match, changes || !plain ? Lasting::Never : Lasting::OneTable, context);
 }
 
 Read<Meaning> read_match(const Module& match, const Context& context) {
@@ -135,8 +134,6 @@ Read<Meaning> meaning_of(const Module& match, const Context& context) {
     atom.unknown[0] += ", " + meaning.error().reason;
     return atom;
   }
-  if (meaning && meaning->conditions.size() == 1 && !meaning->unknown.empty())
-    turn_opposite(match, *meaning);
   return meaning;
 }
 

@@ -44,7 +44,7 @@ Read<Meaning> time_match(const Module& match, const Context& context);
 // 0 to 63: a number or a class as "EF", "AF11", "CS1", "BE".
 std::optional<std::uint8_t> parse_dscp_class(std::string_view text);
 
-// A number, with its mask of 8 bits, or a name as "Minimize-Delay", which means `mask`.
-Read<Masked> read_tos(std::string_view text, std::uint32_t mask);
+// A number, with its mask of 8 bits, or a name as "Minimize-Delay", whose mask is 0x3f.
+Read<Masked> read_tos(std::string_view text);
 
 }  // namespace quay::xt

@@ -38,12 +38,13 @@ struct States {
   std::vector<std::string> translated;  // "snat", "dnat": bits of the entry's status
 };
 
+constexpr std::pair<std::string_view, State> kStateNames[] = {{"INVALID", State::Invalid},
+                                                              {"NEW", State::New},
+                                                              {"ESTABLISHED", State::Established},
+                                                              {"RELATED", State::Related},
+                                                              {"UNTRACKED", State::Untracked}};
+
 Read<States> read_states(std::string_view text) {
-  constexpr std::pair<std::string_view, State> kStateNames[] = {{"INVALID", State::Invalid},
-                                                                {"NEW", State::New},
-                                                                {"ESTABLISHED", State::Established},
-                                                                {"RELATED", State::Related},
-                                                                {"UNTRACKED", State::Untracked}};
   States states;
   for (const std::string_view word : split(text, ',')) {
     const auto* found = std::ranges::find_if(
@@ -70,19 +71,27 @@ struct Entry {
   std::vector<Atom> atoms;
 };
 
+struct Name {
+  std::string_view option;
+  std::string_view nft;
+};
+constexpr Name kStatus[] = {{"EXPECTED", "expected"},
+                            {"SEEN_REPLY", "seen-reply"},
+                            {"ASSURED", "assured"},
+                            {"CONFIRMED", "confirmed"}};
+
+// Of all statuses that are asked for, one is enough.
 Read<Atom> read_status(const Option& option) {
-  constexpr std::pair<std::string_view, std::string_view> kStatus[] = {{"EXPECTED", "expected"},
-                                                                       {"SEEN_REPLY", "seen-reply"},
-                                                                       {"ASSURED", "assured"},
-                                                                       {"CONFIRMED", "confirmed"}};
-  std::string text;
+  std::string names;
   const auto words = split(option.values[0], ',');
-  for (const auto& [word, name] : kStatus)
-    if (std::ranges::any_of(words, [&](std::string_view one) { return is_word(one, word); }))
-      text += fmt::format("{}{}", text.empty() ? "" : ",", name);
-  if (text.empty())
-    return opaque(fmt::format("status `{}`", option.values[0]));
-  return Atom{.text = "ct status " + text, .stateful = false, .inverted = option.inverted};
+  for (const std::string_view word : words)
+    if (std::ranges::none_of(kStatus, [&](const Name& name) { return is_word(word, name.option); }))
+      return opaque(fmt::format("status `{}`", word));
+  for (const Name& name : kStatus)
+    if (std::ranges::any_of(words,
+                            [&](std::string_view word) { return is_word(word, name.option); }))
+      names += fmt::format("{}{}", names.empty() ? "" : ",", name.nft);
+  return Atom{.text = "ct status " + names, .stateful = false, .inverted = option.inverted};
 }
 
 struct Column {

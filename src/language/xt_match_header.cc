@@ -56,8 +56,8 @@ Read<Numbers> read_address_range(std::string_view text, Family family) {
   const auto last = dash == std::string_view::npos ? first : parse_address(text.substr(dash + 1));
   if (!first || !last || first->family != family || last->family != family)
     return refuse(fmt::format("`{}` is not a range of addresses", text));
-  if (first->bits > last->bits)
-    return refuse(fmt::format("range {} is reversed", text));
+  if (first->bits > last->bits)  // which the kernel takes, and which holds no address
+    return Numbers{};
   return Numbers({{first->bits, last->bits}});
 }
 
@@ -93,15 +93,16 @@ Read<Meaning> iprange_match(const Module& match, const Context& context) {
   return meaning;
 }
 
-Read<Masked> read_tos(std::string_view text, std::uint32_t mask) {
-  constexpr std::pair<std::string_view, std::uint8_t> kNames[] = {{"Minimize-Delay", 0x10},
-                                                                  {"Maximize-Throughput", 0x08},
-                                                                  {"Maximize-Reliability", 0x04},
-                                                                  {"Minimize-Cost", 0x02},
-                                                                  {"Normal-Service", 0x00}};
+constexpr std::pair<std::string_view, std::uint8_t> kNames[] = {{"Minimize-Delay", 0x10},
+                                                                {"Maximize-Throughput", 0x08},
+                                                                {"Maximize-Reliability", 0x04},
+                                                                {"Minimize-Cost", 0x02},
+                                                                {"Normal-Service", 0x00}};
+
+Read<Masked> read_tos(std::string_view text) {
   for (const auto& [name, value] : kNames)
     if (equal_words(name, text))
-      return Masked{value, mask};
+      return Masked{value, 0x3f};
   auto number = read_masked(text);
   if (!number)
     return refuse(fmt::format("`{}` is not a type of service", text));
@@ -116,15 +117,15 @@ Read<Meaning> tos_match(const Module& match, const Context& context) {
   const Option* option = find(match.options, "tos");
   if (option == nullptr)
     return refuse("tos needs --tos");
-  const auto tos = read_tos(option->values[0], 0x3f);
+  const auto tos = read_tos(option->values[0]);
   if (!tos)
     return std::unexpected(tos.error());
   // The byte is the DSCP and two bits of ECN.
   const Values dscp{.field = other_field(in_family("dscp", context.family), 6),
-                    .numbers = *masked_numbers(tos->value >> 2, tos->mask >> 2, 6),
+                    .numbers = few_masked_numbers(tos->value >> 2, tos->mask >> 2, 6),
                     .names = {}};
   const Values ecn{.field = other_field(in_family("ecn", context.family), 2),
-                   .numbers = *masked_numbers(tos->value & 3, tos->mask & 3, 2),
+                   .numbers = few_masked_numbers(tos->value & 3, tos->mask & 3, 2),
                    .names = {}};
   return meaning(filter::Test{.boxes = {{dscp, ecn}}, .inverted = option->inverted});
 }

@@ -97,9 +97,10 @@ Read<Meaning> owner_match(const Module& match, const Context&) {
   return meaning;
 }
 
+constexpr std::pair<std::string_view, std::uint8_t> kTypes[] = {
+    {"unicast", 0}, {"host", 0}, {"broadcast", 1}, {"bcast", 1}, {"multicast", 2}, {"mcast", 2}};
+
 Read<Meaning> pkttype_match(const Module& match, const Context&) {
-  constexpr std::pair<std::string_view, std::uint8_t> kTypes[] = {
-      {"unicast", 0}, {"host", 0}, {"broadcast", 1}, {"bcast", 1}, {"multicast", 2}, {"mcast", 2}};
   const Option* option = find(match.options, "pkt-type");
   if (option == nullptr)
     return refuse("pkttype needs --pkt-type");
@@ -111,9 +112,10 @@ Read<Meaning> pkttype_match(const Module& match, const Context&) {
                     option->inverted));
 }
 
+constexpr std::pair<std::string_view, std::string_view> kFields[] = {
+    {"src-group", "meta iifgroup"}, {"dst-group", "meta oifgroup"}, {"realm", "meta rtclassid"}};
+
 Read<Meaning> group_match(const Module& match, const Context&) {
-  constexpr std::pair<std::string_view, std::string_view> kFields[] = {
-      {"src-group", "meta iifgroup"}, {"dst-group", "meta oifgroup"}, {"realm", "meta rtclassid"}};
   Meaning meaning;
   for (const Option& option : match.options) {
     const auto* name =

@@ -1,4 +1,6 @@
 // The match `time` (xt_time.c). Times are UTC unless the rule says otherwise.
+//
+// iptables' default of --datestop, the end of 32-bit time in January 2038, is taken for no end.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -21,12 +23,13 @@ constexpr std::uint64_t kSecond = 1'000'000'000;  // in nanoseconds
 constexpr std::uint64_t kLastDate = 0x7fffffff;   // iptables' default of --datestop
 constexpr std::uint64_t kLastSecond = 24 * 60 * 60 - 1;
 
+constexpr std::array<std::uint64_t, 3> kMost{23, 59, 59};
+
 // "hh:mm" or "hh:mm:ss", also cut short after the hour: seconds of the day.
 std::optional<std::uint64_t> parse_time(std::string_view text) {
   const auto parts = split(text, ':');
   if (parts.empty() || parts.size() > 3)
     return std::nullopt;
-  constexpr std::array<std::uint64_t, 3> kMost{23, 59, 59};
   std::uint64_t seconds = 0;
   for (std::size_t i = 0; i < 3; ++i) {
     const auto number = i < parts.size() ? parse_number(parts[i], kMost.at(i)) : 0;
@@ -57,10 +60,11 @@ std::optional<std::uint64_t> parse_date(std::string_view text) {
   return static_cast<std::uint64_t>(days) * (kLastSecond + 1) + *time;
 }
 
+constexpr std::array<std::string_view, 7> kDays{"sunday",   "monday", "tuesday", "wednesday",
+                                                "thursday", "friday", "saturday"};
+
 // "Mon,Tue" or "1,2": the numbers of nft, 0 is Sunday.
 Read<Numbers> read_weekdays(std::string_view text) {
-  constexpr std::array<std::string_view, 7> kDays{"sunday",   "monday", "tuesday", "wednesday",
-                                                  "thursday", "friday", "saturday"};
   std::vector<Interval<Number>> days;
   for (const std::string_view word : split(text, ',')) {
     auto number = parse_number(word, 7);
@@ -100,9 +104,10 @@ Read<Meaning> time_match(const Module& match, const Context&) {
   const auto add = [&](const char* name, int bits, Numbers numbers) {
     meaning.conditions.push_back(is(other_field(name, bits), std::move(numbers)));
   };
-  if (*from != 0 || find(match.options, "datestop") != nullptr)
+  if (*from != 0 || *to != kLastDate)
     add("meta time", 64,
-        *from > *to ? Numbers{} : Numbers({{*from * kSecond, *to * kSecond + kSecond - 1}}));
+        *from > *to ? Numbers{}
+                    : Numbers({{Number{*from} * kSecond, Number{*to} * kSecond + kSecond - 1}}));
   if (*first > *last)  // over midnight
     add("meta hour", 32, Numbers({{0, *last}, {*first, kLastSecond}}));
   else if (*first != *last && (*first != 0 || *last != kLastSecond))

@@ -78,11 +78,12 @@ Read<Meaning> with_ports(const Module& match, std::uint8_t protocol, const Conte
   return meaning;
 }
 
+constexpr std::pair<std::string_view, std::uint8_t> kFlags[] = {
+    {"FIN", 1},  {"SYN", 2},  {"RST", 4},  {"PSH", 8},
+    {"ACK", 16}, {"URG", 32}, {"ALL", 63}, {"NONE", 0}};
+
 // "SYN,ACK": bits of byte 13.
 std::optional<std::uint8_t> parse_flags(std::string_view text) {
-  constexpr std::pair<std::string_view, std::uint8_t> kFlags[] = {
-      {"FIN", 1},  {"SYN", 2},  {"RST", 4},  {"PSH", 8},
-      {"ACK", 16}, {"URG", 32}, {"ALL", 63}, {"NONE", 0}};
   std::uint8_t bits = 0;
   for (const std::string_view name : split(text, ',')) {
     std::string upper(name);
@@ -98,11 +99,11 @@ std::optional<std::uint8_t> parse_flags(std::string_view text) {
 
 Read<filter::Condition> tcp_flags(const Option& option) {
   const bool syn = option.name == "syn";
-  const auto mask = syn ? 0x17 : parse_flags(option.values[0]);
-  const auto flags = syn ? 0x02 : parse_flags(option.values[1]);
+  const auto mask = syn ? std::optional<std::uint8_t>(0x17) : parse_flags(option.values[0]);
+  const auto flags = syn ? std::optional<std::uint8_t>(0x02) : parse_flags(option.values[1]);
   if (!mask || !flags)
     return refuse(fmt::format("`{}` are not flags of TCP", option.values[mask ? 1 : 0]));
-  return is(field(Kind::TcpFlags), *masked_numbers(*flags, *mask, 8), option.inverted);
+  return is(field(Kind::TcpFlags), few_masked_numbers(*flags, *mask, 8), option.inverted);
 }
 
 }  // namespace
@@ -125,7 +126,7 @@ Read<Meaning> tcp_match(const Module& match, const Context& context) {
 }
 
 Read<Meaning> ports_match(const Module& match, const Context& context) {
-  auto meaning = with_ports(match, *parse_protocol_number(match.name), context);
+  auto meaning = with_ports(match, parse_protocol_number(match.name).value_or(0), context);
   if (!meaning)
     return meaning;
   for (const Option& option : match.options)
@@ -134,8 +135,9 @@ Read<Meaning> ports_match(const Module& match, const Context& context) {
   return meaning;
 }
 
+constexpr std::uint8_t kWithPorts[] = {kTcp, kUdp, 33, 132, 136};
+
 Read<Meaning> multiport_match(const Module& match, const Context& context) {
-  constexpr std::uint8_t kWithPorts[] = {kTcp, kUdp, 33, 132, 136};
   if (!context.protocol || std::ranges::find(kWithPorts, *context.protocol) == std::end(kWithPorts))
     return refuse("multiport needs -p with a protocol that has ports");
   if (match.options.size() != 1)
@@ -191,7 +193,7 @@ Read<Meaning> ecn_match(const Module& match, const Context& context) {
     std::ranges::move(tcp->conditions, std::back_inserter(meaning.conditions));
     const std::uint8_t bit = option.name == "ecn-tcp-cwr" ? 0x80 : 0x40;
     meaning.conditions.push_back(
-        is(field(Kind::TcpFlags), *masked_numbers(bit, bit, 8), option.inverted));
+        is(field(Kind::TcpFlags), few_masked_numbers(bit, bit, 8), option.inverted));
   }
   return meaning;
 }
@@ -216,7 +218,7 @@ Read<Meaning> spi_match(const Module& match, const Context& context) {
   if (match.name == "ah" && context.family == Family::V6)
     return atom_of(match, Lasting::Always, context);
   const bool comp = match.name == "ipcomp";
-  auto meaning = within_protocol(*parse_protocol_number(match.name), context);
+  auto meaning = within_protocol(parse_protocol_number(match.name).value_or(0), context);
   if (!meaning)
     return meaning;
   for (const Option& option : match.options) {

@@ -1,5 +1,6 @@
 #include "language/xt_meaning.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -70,7 +71,10 @@ std::unexpected<Refusal> opaque(std::string reason) {
 Meaning atom_of(const Module& module, Lasting lasting, const Context& context) {
   const bool stateful =
       lasting == Lasting::Never || (lasting == Lasting::OneTable && context.table != "filter");
-  return {.conditions = {filter::Atom{.text = to_text(module), .stateful = stateful}},
+  Module ordered = module;
+  if (module.name != "policy")  // whose elements stand in their order
+    std::ranges::stable_sort(ordered.options, {}, &Option::name);
+  return {.conditions = {filter::Atom{.text = to_text(ordered), .stateful = stateful}},
           .assigns = {},
           .unknown = {"match " + module.name}};
 }

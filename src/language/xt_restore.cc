@@ -43,11 +43,12 @@ constexpr BuiltIn kBuiltIn[] = {
     {"security", "OUTPUT", Hook::Output, 50},
 };
 
+constexpr std::pair<std::string_view, std::string_view> kLong[] = {
+    {"--append", "-A"}, {"--insert", "-I"}, {"--new-chain", "-N"},
+    {"--policy", "-P"}, {"--flush", "-F"},  {"--zero", "-Z"}};
+
 // "-A" and "--append" are one.
 std::string_view short_command(std::string_view word) {
-  constexpr std::pair<std::string_view, std::string_view> kLong[] = {
-      {"--append", "-A"}, {"--insert", "-I"}, {"--new-chain", "-N"},
-      {"--policy", "-P"}, {"--flush", "-F"},  {"--zero", "-Z"}};
   const auto* found = std::ranges::find(kLong, word, [](const auto& pair) { return pair.first; });
   return found == std::end(kLong) ? word : found->second;
 }
@@ -80,6 +81,19 @@ std::optional<std::string> chain_in_circle(const filter::Table& table) {
   return std::nullopt;
 }
 
+// Interfaces that packets of a hook do not have yet, or no longer.
+std::optional<std::string> misplaced_interface(const Rule& rule, const std::optional<Base>& base) {
+  if (!base)
+    return std::nullopt;
+  const bool no_out = base->hook == Hook::Prerouting || base->hook == Hook::Input;
+  const bool no_in = base->hook == Hook::Output || base->hook == Hook::Postrouting;
+  if (no_out && find(rule.common, "out-interface") != nullptr)
+    return "-o";
+  if (no_in && find(rule.common, "in-interface") != nullptr)
+    return "-i";
+  return std::nullopt;
+}
+
 }  // namespace
 
 void Restore::fault(std::string reason) {
@@ -103,9 +117,9 @@ void Restore::load(std::string_view text, const std::string& file, bool keep) {
     ++number_;
     read_line(trim(line), keep);
   }
-  if (table_ || skipping_)
+  if (table_ != kNone || skipping_)
     fault("the text ends before COMMIT");
-  table_.reset();
+  table_ = kNone;
   skipping_ = false;
 }
 
@@ -113,15 +127,15 @@ void Restore::read_line(std::string_view line, bool keep) {
   if (line.empty() || line[0] == '#')
     return;
   if (line == "COMMIT") {
-    if (!table_ && !skipping_)
+    if (table_ == kNone && !skipping_)
       fault("COMMIT without a table");
-    table_.reset();
+    table_ = kNone;
     skipping_ = false;
   } else if (line[0] == '*') {
     begin_table(trim(line.substr(1)), keep);
   } else if (skipping_) {
     return;
-  } else if (!table_) {
+  } else if (table_ == kNone) {
     fault(fmt::format("`{}` stands before any table", line));
   } else if (line[0] == ':') {
     begin_chain(line.substr(1));
@@ -131,9 +145,9 @@ void Restore::read_line(std::string_view line, bool keep) {
 }
 
 void Restore::begin_table(std::string_view name, bool keep) {
-  if (table_ || skipping_)
+  if (table_ != kNone || skipping_)
     fault("a table begins before COMMIT of the one before");
-  table_.reset();
+  table_ = kNone;
   skipping_ = false;
   if (std::ranges::find(kBuiltIn, name, &BuiltIn::table) == std::end(kBuiltIn)) {
     outside_.push_back(
@@ -280,12 +294,16 @@ filter::Table Restore::made(const Table& table, const std::set<std::string>& cha
   for (const Chain& chain : table.chains) {
     std::vector<filter::Rule>& made = result.chains.emplace_back(chain.name, chain.base).rules;
     for (const Line& line : chain.lines) {
+      const std::string place = fmt::format("{}:{}", line.file, line.number);
+      if (const auto option = misplaced_interface(line.rule, chain.base))
+        errors_.push_back({place, fmt::format("{} has no meaning in {}", *option, chain.name)});
       auto rules = filter_rules(line.rule, context, chains);
-      if (!rules)
-        errors_.push_back({fmt::format("{}:{}", line.file, line.number), rules.error().reason});
-      else
-        for (filter::Rule& rule : *rules)
-          made.push_back(placed(std::move(rule), line));
+      if (!rules) {
+        errors_.push_back({place, rules.error().reason});
+        continue;
+      }
+      for (filter::Rule& rule : *rules)
+        made.push_back(placed(std::move(rule), line));
     }
   }
   return result;

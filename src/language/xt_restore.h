@@ -33,6 +33,8 @@ class Restore {
   Parsed<filter::Ruleset> take();
 
  private:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
   struct Line {
     std::string file;
     std::size_t number = 0;
@@ -59,7 +61,7 @@ class Restore {
   void read_command(std::string_view line);
   void add_rule(std::span<const std::string> words, std::string_view line);
   void set_policy(Chain& chain, std::string_view policy);
-  Table& table() { return tables_[*table_]; }
+  Table& table() { return tables_[table_]; }
   void fault(std::string reason);
 
   filter::Table made(const Table& table, const std::set<std::string>& changing_sets);
@@ -76,8 +78,8 @@ class Restore {
   // Of the text that is being read.
   std::string file_;
   std::size_t number_ = 0;
-  std::optional<std::size_t> table_;  // in tables_
-  bool skipping_ = false;             // a table that we do not know
+  std::size_t table_ = kNone;  // in tables_
+  bool skipping_ = false;      // a table that we do not know
 };
 
 }  // namespace quay::xt

@@ -32,9 +32,10 @@ std::string in_family(std::string_view name, const Context& context) {
   return fmt::format("{} {}", context.family == Family::V4 ? "ip" : "ip6", name);
 }
 
+constexpr std::uint32_t kAll = 0xffffffff;
+
 // (old & ~mask) ^ value, or | value: known where every old bit goes.
 std::optional<Number> marked(const Option& option, const Masked& read) {
-  constexpr std::uint32_t kAll = 0xffffffff;
   if (option.name == "set-xmark" && read.mask == kAll)
     return read.value;
   if (option.name == "set-mark" && (read.mask | read.value) == kAll)
@@ -93,7 +94,7 @@ Read<Outcome> tos_target(const Module& target, const Context& context) {
   Outcome outcome;
   Masked tos{0xff, 0};  // --and-tos and its like: all may change
   if (const Option* option = find(target.options, "set-tos")) {
-    const auto read = read_tos(option->values[0], 0xff);
+    const auto read = read_tos(option->values[0]);
     if (!read)
       return std::unexpected(read.error());
     tos = *read;
