@@ -54,6 +54,7 @@ const Field kFrom{.kind = Kind::SourcePort};
 const Field kTo{.kind = Kind::DestinationPort};
 const Field kFlags{.kind = Kind::TcpFlags};
 const Field kMark{.kind = Kind::Mark};
+const Field kEthernet{.kind = Kind::Other, .name = "meta iiftype", .bits = 16};
 const Field kMac{.kind = Kind::SourceMac};
 
 Point incoming(const Header& packet, Family family = kV4) {
@@ -129,8 +130,8 @@ TEST(IptablesSave, RulesMatchAsTheKernelHasIt) {
       {"-m mark --mark 0x10000000/0xf0000000", {{{kMark, 0x30000000}}}, false},
       {"-m mark --mark 0x10000000/0xf0000000", {{{kMark, 0x1fffffff}}}, true},
       {"-m mark --mark 1 -m connmark --mark 0", {{{kMark, 1}}}, true},
-      {"-m mac --mac-source 00:00:00:00:00:05", {{{kMac, 5}}}, true},
-      {"-m mac ! --mac-source 00:00:00:00:00:05", {{{kMac, 6}}}, true},
+      {"-m mac --mac-source 00:00:00:00:00:05", {{{kEthernet, 1}, {kMac, 5}}}, true},
+      {"-m mac ! --mac-source 00:00:00:00:00:05", {{{kEthernet, 1}, {kMac, 6}}}, true},
       {"-m mac ! --mac-source 00:00:00:00:00:05", {{}}, false},
       {"-m iprange --src-range 10.0.0.1-10.0.0.9", {{{kSource, bits("10.0.0.9")}}}, true},
       {"-m iprange ! --dst-range 10.0.0.1-10.0.0.9", {{{kDestination, bits("10.0.0.9")}}}, false},

@@ -55,16 +55,16 @@ Read<filter::Condition> masked(filter::Field asked, const Option& option) {
 
 }  // namespace
 
-// Packets that do not come by Ethernet have 0 as their address, and never match.
+// Never of packets that do not come by Ethernet, inverted or not.
 Read<Meaning> mac_match(const Module& match, const Context&) {
   const Option* option = find(match.options, "mac-source");
   const auto mac = option == nullptr ? std::nullopt : parse_mac(option->values[0]);
   if (!mac)
     return refuse("mac needs --mac-source with an address of Ethernet");
-  Numbers numbers({{*mac, *mac}});
-  if (option->inverted)
-    numbers = but(numbers, 48);
-  return meaning(is(field(Kind::SourceMac), numbers.subtract(Numbers::up_to(0))));
+  Meaning by_ethernet = meaning(is(other_field("meta iiftype", 16), Numbers({{1, 1}})));
+  by_ethernet.conditions.push_back(
+      is(field(Kind::SourceMac), Numbers({{*mac, *mac}}), option->inverted));
+  return by_ethernet;
 }
 
 // A mask with too many holes is asked anew by every rule, for marks are set on the way.
@@ -112,33 +112,44 @@ Read<Meaning> pkttype_match(const Module& match, const Context&) {
                     option->inverted));
 }
 
-constexpr std::pair<std::string_view, std::string_view> kFields[] = {
-    {"src-group", "meta iifgroup"}, {"dst-group", "meta oifgroup"}, {"realm", "meta rtclassid"}};
-
+// Groups are of interfaces, realms of routes: where there is none, they do not match.
 Read<Meaning> group_match(const Module& match, const Context&) {
   Meaning meaning;
   for (const Option& option : match.options) {
-    const auto* name =
-        std::ranges::find(kFields, option.name, [](const auto& pair) { return pair.first; });
-    auto condition = masked(other_field(std::string(name->second), 32), option);
+    const bool realm = option.name == "realm";
+    const bool source = option.name == "src-group";
+    auto condition = masked(other_field(realm    ? "meta rtclassid"
+                                        : source ? "meta iifgroup"
+                                                 : "meta oifgroup",
+                                        32),
+                            option);
     if (!condition)
       return std::unexpected(condition.error());
+    if (realm)
+      meaning.conditions.push_back(is(other_field("rt exists", 1), Numbers({{1, 1}})));
+    else
+      meaning.conditions.emplace_back(
+          filter::Test{.boxes = {{{.field = field(source ? Kind::InInterface : Kind::OutInterface),
+                                   .numbers = {},
+                                   .names = {""},
+                                   .but_names = true}}}});
     meaning.conditions.push_back(*std::move(condition));
   }
   return meaning;
 }
 
-// Packets without a socket never match, and have 0 as their class.
+// Never of packets without a socket, inverted or not.
 Read<Meaning> cgroup_match(const Module& match, const Context&) {
   const Option* option = find(match.options, "cgroup");
-  if (option == nullptr || option->inverted)
-    return opaque("cgroup without a class");
+  if (option == nullptr)
+    return opaque("--path");
   const auto number = parse_c_number(option->values[0], 0xffffffff);
   if (!number)
     return refuse(fmt::format("`{}` is not a class", option->values[0]));
-  if (*number == 0)
-    return opaque("class 0");
-  return meaning(is(other_field("meta cgroup", 32), Numbers({{*number, *number}})));
+  Meaning of_socket = meaning(is(other_field("socket exists", 1), Numbers({{1, 1}})));
+  of_socket.conditions.push_back(
+      is(other_field("meta cgroup", 32), Numbers({{*number, *number}}), option->inverted));
+  return of_socket;
 }
 
 Read<Meaning> cpu_match(const Module& match, const Context&) {

@@ -159,7 +159,7 @@ Read<Meaning> multiport_match(const Module& match, const Context& context) {
   return Meaning{.conditions = {std::move(test)}, .assigns = {}, .unknown = {}};
 }
 
-// Packets without the option have 0 as its value, which no range of ours holds.
+// Packets without the option match what is inverted.
 Read<Meaning> tcpmss_match(const Module& match, const Context& context) {
   auto meaning = within_protocol(kTcp, context);
   const Option* mss = find(match.options, "mss");
@@ -170,8 +170,13 @@ Read<Meaning> tcpmss_match(const Module& match, const Context& context) {
   const auto range = read_range(mss->values[0], 65535);
   if (!range)
     return std::unexpected(range.error());
-  meaning->conditions.push_back(is(other_field("tcp option maxseg size", 16),
-                                   range->subtract(Numbers::up_to(0)), mss->inverted));
+  filter::Box box{
+      {.field = other_field("tcp option maxseg exists", 1),
+       .numbers = Numbers({{1, 1}}),
+       .names = {}},
+      {.field = other_field("tcp option maxseg size", 16), .numbers = *range, .names = {}}};
+  meaning->conditions.emplace_back(
+      filter::Test{.boxes = {std::move(box)}, .inverted = mss->inverted});
   return meaning;
 }
 

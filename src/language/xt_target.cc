@@ -140,7 +140,8 @@ Read<Outcome> classify_target(const Module& target, const Context&) {
 }
 
 Read<Outcome> segment_target(const Module&, const Context&) {
-  return going_on({{other_field("tcp option maxseg size", 16), std::nullopt}});
+  return going_on({{other_field("tcp option maxseg exists", 1), std::nullopt},
+                   {other_field("tcp option maxseg size", 16), std::nullopt}});
 }
 
 Read<Outcome> ecn_target(const Module&, const Context&) {
