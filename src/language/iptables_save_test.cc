@@ -225,6 +225,20 @@ TEST(IptablesSave, WhatIsNotModelledIsNamed) {
   EXPECT_EQ(ruleset.outside, std::vector<std::string>{"table own of iptables is not known (x:10)"});
 }
 
+TEST(IptablesSave, AtomsLastAsLongAsWhatTheyRead) {
+  const auto atom = [&](const std::string& table, const std::string& chain) {
+    const auto ruleset =
+        load("*" + table + "\n-A " + chain + " -m set --match-set x dst -j DROP\nCOMMIT\n");
+    for (const filter::Chain& made : ruleset.tables[0].chains)
+      if (!made.rules.empty())
+        return std::get<filter::Atom>(made.rules[0].conditions[0]);
+    return filter::Atom{};
+  };
+  EXPECT_EQ(atom("filter", "INPUT"), filter::Atom{.text = "xt set --match-set x dst"});
+  EXPECT_EQ(atom("raw", "OUTPUT"), filter::Atom{.text = "xt set --match-set x dst in raw"});
+  EXPECT_TRUE(atom("mangle", "INPUT").stateful);
+}
+
 TEST(IptablesSave, FaultsTellTheirPlace) {
   const std::pair<const char*, const char*> cases[] = {
       {"-A INPUT -j nowhere", "x:2: there is no chain or target `nowhere`"},

@@ -48,14 +48,14 @@ constexpr std::pair<std::string_view, Function> kFunctions[] = {
 
 // Matches that stand as atoms.
 constexpr std::pair<std::string_view, Lasting> kAtoms[] = {
-    {"bpf", Lasting::Never},       {"cluster", Lasting::OneTable},  {"connbytes", Lasting::Never},
-    {"connlabel", Lasting::Never}, {"connlimit", Lasting::Never},   {"dst", Lasting::Always},
-    {"eui64", Lasting::OneTable},  {"frag", Lasting::Always},       {"hashlimit", Lasting::Never},
-    {"hbh", Lasting::Always},      {"ipv6header", Lasting::Always}, {"ipvs", Lasting::OneTable},
-    {"limit", Lasting::Never},     {"mh", Lasting::Always},         {"osf", Lasting::OneTable},
-    {"physdev", Lasting::Always},  {"policy", Lasting::OneTable},   {"quota", Lasting::Never},
-    {"rateest", Lasting::Never},   {"rpfilter", Lasting::OneTable}, {"rt", Lasting::Always},
-    {"socket", Lasting::OneTable}, {"statistic", Lasting::Never},   {"string", Lasting::OneTable},
+    {"bpf", Lasting::Never},        {"cluster", Lasting::OneTable},  {"connbytes", Lasting::Never},
+    {"connlabel", Lasting::Never},  {"connlimit", Lasting::Never},   {"dst", Lasting::Always},
+    {"eui64", Lasting::OneTable},   {"frag", Lasting::Always},       {"hashlimit", Lasting::Never},
+    {"hbh", Lasting::Always},       {"ipv6header", Lasting::Always}, {"ipvs", Lasting::OneTable},
+    {"limit", Lasting::Never},      {"mh", Lasting::Always},         {"osf", Lasting::OneTable},
+    {"physdev", Lasting::OneTable}, {"policy", Lasting::OneTable},   {"quota", Lasting::Never},
+    {"rateest", Lasting::Never},    {"rpfilter", Lasting::Always},   {"rt", Lasting::Always},
+    {"socket", Lasting::OneTable},  {"statistic", Lasting::Never},   {"string", Lasting::OneTable},
     {"u32", Lasting::OneTable},
 };
 
@@ -115,6 +115,8 @@ Read<Meaning> read_match(const Module& match, const Context& context) {
       std::ranges::find(kFunctions, match.name, [](const auto& pair) { return pair.first; });
   if (function != std::end(kFunctions))
     return function->second(match, context);
+  if (find(match.options, "validmark") != nullptr)  // rpfilter by marks, which are set on the way
+    return as_atom(match, Lasting::Never, context);
   const auto* atom =
       std::ranges::find(kAtoms, match.name, [](const auto& pair) { return pair.first; });
   return as_atom(match, atom == std::end(kAtoms) ? Lasting::Never : atom->second, context);

@@ -69,14 +69,17 @@ std::unexpected<Refusal> opaque(std::string reason) {
 }
 
 Meaning atom_of(const Module& module, Lasting lasting, const Context& context) {
-  const bool stateful =
-      lasting == Lasting::Never || (lasting == Lasting::OneTable && context.table != "filter");
   Module ordered = module;
   if (module.name != "policy")  // whose elements stand in their order
     std::ranges::stable_sort(ordered.options, {}, &Option::name);
-  return {.conditions = {filter::Atom{.text = to_text(ordered), .stateful = stateful}},
-          .assigns = {},
-          .unknown = {"match " + module.name}};
+  filter::Atom atom{.text = to_text(ordered), .stateful = lasting == Lasting::Never};
+  if (lasting == Lasting::OneTable && context.table != "filter") {
+    const bool once = context.table == "raw" || context.table == "security";
+    if (once)
+      atom.text += fmt::format(" in {}", context.table);
+    atom.stateful = !once;
+  }
+  return {.conditions = {std::move(atom)}, .assigns = {}, .unknown = {"match " + module.name}};
 }
 
 std::optional<std::uint64_t> parse_c_number(std::string_view text, std::uint64_t most) {

@@ -48,8 +48,8 @@ std::unexpected<Refusal> opaque(std::string reason);
 // How long the answer of an atom stays the same while a packet travels.
 enum class Lasting : std::uint8_t {
   Always,    // equal texts, equal answers
-  OneTable,  // what it reads is rewritten on the way: as always in `filter`, which a packet meets
-             // once and which rewrites nothing; otherwise every rule has its own answer
+  OneTable,  // what it reads is rewritten on the way. In raw, filter and security, which a packet
+             // meets once, the answer is one in each; elsewhere every rule has its own
   Never,     // limits, counters
 };
 
