@@ -8,6 +8,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "api/filter_json.h"
 #include "language/packet_text.h"
 #include "language/policy_file.h"
 #include "policy/numbered.h"
@@ -317,7 +318,7 @@ json::value to_json(const Service& service, const Manager& manager) {
 }
 
 json::value to_json(const Plan& plan, bool applied) {
-  return json::object{{"applied", applied && plan.changes},
+  json::object result{{"applied", applied && plan.changes},
                       {"changes", plan.changes},
                       {"enforcing", plan.next.policy.enforcing},
                       {"base", plan.base},
@@ -330,6 +331,9 @@ json::value to_json(const Plan& plan, bool applied) {
                       {"notes", texts(plan.notes)},
                       {"warnings", texts(plan.warnings)},
                       {"rules", plan.next.compiled.rules.size()}};
+  if (plan.proof)
+    result["proof"] = to_json(*plan.proof);
+  return result;
 }
 
 json::value status_json(const Manager& manager) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/change_json.h"
+#include "api/filter_json.h"
 #include "api/json.h"
 #include "app/first_policy.h"
 #include "base/text.h"
@@ -78,8 +79,17 @@ ApiResponse get_sockets(const Gateway& gateway, const std::string& path) {
   return reply(200, ports_json(table));
 }
 
+ApiResponse get_proof(Manager& manager) {
+  const auto proof = manager.prove();
+  if (!proof)
+    return refuse(422, proof.error().text());
+  return reply(200, to_json(*proof));
+}
+
 ApiResponse get(const Gateway& gateway, const std::string& path) {
   const Manager& manager = gateway.manager;
+  if (path == "/v1/proof")
+    return get_proof(gateway.manager);
   if (path == "/v1/status")
     return reply(200, status_json(manager));
   if (path == "/v1/rules")

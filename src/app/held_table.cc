@@ -34,19 +34,25 @@ Result<void> HeldTable::bring(const std::optional<NftTable>& table) {
   return same;
 }
 
-std::expected<void, std::vector<Error>> HeldTable::hold(const std::optional<NftTable>& table) {
+std::expected<void, std::vector<Error>> HeldTable::hold(const std::optional<NftTable>& table,
+                                                        const Agreed& agreed) {
   std::optional<NftTable> before = wanted_;
   if (!before)
     if (auto held = kernel_.read(); held && held->sound())
       before = std::move(held->table);
-  const auto done = bring(table);
+  auto done = bring(table);
+  if (done)
+    done = agreed();
   if (done) {
     wanted_ = table;
     return {};
   }
   std::vector<Error> errors{done.error()};
   slot_.reset();
-  if (const auto back = bring(before); !back)
+  auto back = bring(before);
+  if (!back)
+    back = bring(before);
+  if (!back)
     errors.push_back(back.error());
   return std::unexpected(std::move(errors));
 }

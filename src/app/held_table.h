@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,10 +28,13 @@ class HeldTable {
   // What the kernel holds; an empty table when it holds none.
   Result<NftListing> read() { return kernel_.read(); }
 
-  // Brings `table` into the kernel and reads it back. After a failure the kernel is brought back to
-  // what it held before; where it refuses even that, both errors are told and what was wanted
-  // stays wanted, so that put_back() can try again.
-  std::expected<void, std::vector<Error>> hold(const std::optional<NftTable>& table);
+  // Brings `table` into the kernel, reads it back and asks `agreed`, which may refuse it. After a
+  // failure the kernel is brought back to what it held before, at the second try if need be; where
+  // it refuses even that, both errors are told and what was wanted stays wanted, so that put_back()
+  // can try again.
+  using Agreed = std::function<Result<void>()>;
+  std::expected<void, std::vector<Error>> hold(const std::optional<NftTable>& table,
+                                               const Agreed& agreed);
 
   // Writes the wanted table anew and reads it back. Needs one to be wanted.
   Result<void> put_back();

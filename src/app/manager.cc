@@ -8,6 +8,7 @@
 #include "app/first_policy.h"
 #include "base/checksum.h"
 #include "language/policy_file.h"
+#include "policy/vocabulary.h"
 
 namespace quay {
 namespace {
@@ -249,21 +250,40 @@ void Manager::adopt(const Plan& plan) {
   enforcement_ = plan.next.policy.enforcing ? Enforcement::On : Enforcement::Off;
 }
 
-// Brings the plan's table into the kernel, then the staged policy file into its place.
-std::expected<void, Refusal> Manager::carry_out(const std::optional<NftTable>& table,
+Result<Proof> Manager::prove(const Compilation& compilation) {
+  const auto live = firewall_.ruleset();
+  if (!live)
+    return fail(live.error());
+  return quay::prove(compilation.compiled.rules, *live, vocabulary(compilation.policy, catalogue_));
+}
+
+Result<Proof> Manager::prove() {
+  if (!in_force_)
+    return fail("there is no policy in force to hold the kernel against");
+  if (!in_force_->policy.enforcing)
+    return fail("the policy is not enforced; `quaymaster enable` enforces it");
+  return prove(*in_force_);
+}
+
+// Brings the plan's table into the kernel and proves it, then the staged policy file takes its
+// place.
+std::expected<void, Refusal> Manager::carry_out(Plan& plan, const std::optional<NftTable>& table,
                                                 StagedFile* policy_file) {
-  const std::optional<NftTable> before = held_.wanted();
-  if (auto done = held_.hold(table); !done)
+  const auto agreed = [&]() -> Result<void> {
+    if (table) {
+      auto proof = prove(plan.next);
+      if (!proof)
+        return fail(proof.error());
+      if (!proof->differences.empty())
+        return fail(Error{
+            "kernel", "does not do what the policy says: " + to_text(proof->differences.front())});
+      plan.proof = std::move(*proof);
+    }
+    return policy_file == nullptr ? Result<void>() : policy_file->commit();
+  };
+  if (auto done = held_.hold(table, agreed); !done)
     return std::unexpected(refuse(Refusal::Kind::Failed, std::move(done.error())));
-  if (policy_file == nullptr)
-    return {};
-  const auto done = policy_file->commit();
-  if (done)
-    return {};
-  Refusal refusal = refuse(Refusal::Kind::Failed, {done.error()});
-  if (const auto back = held_.hold(before); !back)
-    refusal.errors.insert(refusal.errors.end(), back.error().begin(), back.error().end());
-  return std::unexpected(std::move(refusal));
+  return {};
 }
 
 std::expected<Plan, Refusal> Manager::apply(const Change& change) {
@@ -290,7 +310,7 @@ std::expected<Plan, Refusal> Manager::apply(const Change& change) {
       return refused(Refusal::Kind::Failed, staged.error());
     policy_file = std::move(*staged);
   }
-  if (auto done = carry_out(table, policy_file.get()); !done)
+  if (auto done = carry_out(*planned, table, policy_file.get()); !done)
     return std::unexpected(std::move(done.error()));
   // The policy is in force whatever becomes of its fallback.
   if (last_good != nullptr)

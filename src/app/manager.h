@@ -18,6 +18,7 @@
 #include "policy/check.h"
 #include "policy/edit.h"
 #include "policy/effects.h"
+#include "policy/proof.h"
 
 namespace quay {
 
@@ -38,6 +39,7 @@ struct Plan {
   std::vector<std::string> notes;     // about the edit
   std::vector<std::string> warnings;  // about the policy that comes out
   bool changes = false;               // the policy differs from the one in force
+  std::optional<Proof> proof;         // of what was applied, where it is enforced
 };
 
 // Why a change did not happen. Policy, kernel and files are then as they were.
@@ -96,10 +98,14 @@ class Manager {
 
   std::expected<Plan, Refusal> plan(const Change& change);
 
-  // Compiled, tested, staged on the disk, one transaction, read back; then the files take their
-  // place. A process that is killed on the way leaves the old policy file or the new one, and the
-  // rules follow the file at the next start.
+  // Compiled, tested, staged on the disk, one transaction, read back and proved; then the files
+  // take their place. A process that is killed on the way leaves the old policy file or the new
+  // one, and the rules follow the file at the next start.
   std::expected<Plan, Refusal> apply(const Change& change);
+
+  // Whether the kernel does what the policy in force says, for every packet. Fails when there is
+  // no such policy, or when the kernel cannot be asked.
+  Result<Proof> prove();
 
   // Compares the kernel's table with what was written. A difference is put back, or stays when the
   // policy says `drift = "report"`. Returns the differences. Fails when the kernel says no.
@@ -112,7 +118,8 @@ class Manager {
   std::optional<Refusal> conflict(const Change& change) const;
   std::expected<Policy, Refusal> policy_of_file(Plan& plan);
   std::expected<Policy, Refusal> edited_policy(const Edit& change, Plan& plan);
-  std::expected<void, Refusal> carry_out(const std::optional<NftTable>& table,
+  Result<Proof> prove(const Compilation& compilation);
+  std::expected<void, Refusal> carry_out(Plan& plan, const std::optional<NftTable>& table,
                                          StagedFile* policy_file);
   void adopt(const Plan& plan);
   bool adopt_edit(const NftListing& held);

@@ -192,6 +192,15 @@ bool agreed(const LiveContext& context) {
 }
 
 // Plans, shows, asks when `ask`, and does it for the revision that was shown.
+void print_differences(const LiveContext& context, const json::value& proof, const char* name,
+                       const char* head) {
+  for (const json::value& one : list(proof, name))
+    context.base.out << fmt::format("  {}{} {}{}: kernel {}, policy {}\n    for example {}\n", head,
+                                    text(one, "direction"), text(one, "packets"),
+                                    flag(one, "certain") ? "" : " (perhaps)", text(one, "kernel"),
+                                    text(one, "policy"), text(one, "example"));
+}
+
 int carry_out(const LiveContext& context, json::object change, bool plan_only, bool ask) {
   change["dry_run"] = true;
   const auto planned = answer(context, "POST", "/v1/changes", json::serialize(change));
@@ -223,13 +232,17 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
   if (const int* status = std::get_if<int>(&applied))
     return *status;
   const json::value& done = std::get<json::value>(applied);
-  if (context.base.json)
+  if (context.base.json) {
     context.base.out << json::serialize(done) << '\n';
-  else
-    context.base.out << (flag(done, "enforcing")
-                             ? fmt::format("Done: revision {}, {} rules, read back and compared.\n",
-                                           text(done, "revision"), done.at("rules").as_int64())
-                             : "Done: nothing is enforced any more.\n");
+    return kDone;
+  }
+  context.base.out << (flag(done, "enforcing")
+                           ? fmt::format(
+                                 "Done: revision {}, {} rules, proved equal to the policy.\n",
+                                 text(done, "revision"), done.at("rules").as_int64())
+                           : "Done: nothing is enforced any more.\n");
+  if (const json::value* proof = done.as_object().if_contains("proof"))
+    print_differences(context, *proof, "closed", "Note, other tables: ");
   return kDone;
 }
 
@@ -408,6 +421,31 @@ int show_ports(const LiveContext& context, const std::string& scope) {
                          or_dash(text(socket, "unit")), text(socket, "user")});
     print_table(context.base.out, unknown, context.base.style);
     return kDone;
+  });
+}
+
+int show_proof(const LiveContext& context) {
+  return show(context, "/v1/proof", [&](const json::value& proof) {
+    const bool equal = flag(proof, "equal");
+    std::ostream& out = context.base.out;
+    if (equal)
+      out << context.base.style.paint("EQUAL", Colour::Green)
+          << "   the kernel judges every packet as the policy says\n";
+    else
+      out << context.base.style.paint("DIFFERS", Colour::Red)
+          << " the kernel does not do what the policy says\n";
+    print_differences(context, proof, "differences", "");
+    if (!flag(proof, "complete"))
+      out << "  more than is listed\n";
+    print_differences(context, proof, "closed", "other tables: ");
+    const auto print = [&](const char* title, const char* name) {
+      for (const std::string& line : texts(proof, name))
+        out << title << line << '\n';
+    };
+    print("Not understood  ", "unknown");
+    print("Outside  ", "outside");
+    out << "Scope   " << text(proof, "scope") << '\n';
+    return equal && list(proof, "closed").empty() ? kDone : kReport;
   });
 }
 

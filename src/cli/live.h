@@ -26,6 +26,9 @@ struct LiveContext {
 // Each prints what it was asked for, tells what is wrong on `err`, and returns an exit status.
 int show_status(const LiveContext& context, bool with_numbers);
 int show_profile(const LiveContext& context);
+// Whether the kernel does what the policy says; kReport when it does not, or another table closes
+// what the policy opens.
+int show_proof(const LiveContext& context);
 int show_interfaces(const LiveContext& context);
 int show_listening(const LiveContext& context);
 // The whole table of ports, or that of one scope: "external", "internal".

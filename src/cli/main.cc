@@ -124,6 +124,8 @@ void Verbs::add_readers() {
            });
   CLI::Option* external = ports->add_flag("--external", arguments_.external, "Only external ones");
   ports->add_flag("--internal", arguments_.internal, "Only internal ones")->excludes(external);
+  live(app_, "verify", "Prove that the kernel does what the policy says, or show the packets",
+       [](const quay::Context&, const quay::LiveContext& live) { return quay::show_proof(live); });
   CLI::App* completion =
       live(app_, "complete", "", [this](const quay::Context&, const quay::LiveContext& live) {
         return quay::complete(live, arguments_.words.empty() ? "" : arguments_.words.front());

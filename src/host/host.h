@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/filter.h"
 #include "model/listener.h"
 #include "model/rule.h"
 
@@ -21,6 +22,10 @@ class Firewall {
   // What nft(8) lists, without counters' values, of table `inet quaymaster`; empty when there is
   // no such table. Fails when the kernel cannot be asked.
   virtual Result<std::string> list() = 0;
+
+  // Every table of the kernel, ours and anybody's, of one generation, in the model that analyses
+  // read; `outside` tells what else handles packets. Fails when the kernel cannot be asked.
+  virtual Result<filter::Ruleset> ruleset() = 0;
 
   // Runs a script in nft's language as one transaction: all of it happens or nothing.
   // Fails with the kernel's or the parser's reason.

@@ -1,13 +1,17 @@
 #include "host/nftables.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
+#include <map>
 #include <string_view>
 
 #include <linux/netfilter.h>
+#include <net/if.h>
 #include <nftables/libnftables.h>
 
 #include "base/text.h"
+#include "language/nft_program.h"
 #include "language/nft_table.h"
 
 namespace quay {
@@ -20,6 +24,18 @@ std::string first_line(std::string_view message) {
   constexpr std::string_view mark = "Error: ";
   const std::size_t at = line.find(mark);
   return std::string(at == std::string_view::npos ? line : line.substr(at + mark.size()));
+}
+
+// The names of interfaces by their kernel's number.
+std::map<std::uint32_t, std::string> interface_indices() {
+  std::map<std::uint32_t, std::string> names;
+  struct Free {
+    void operator()(struct if_nameindex* list) const { if_freenameindex(list); }
+  };
+  const std::unique_ptr<struct if_nameindex, Free> list(if_nameindex());
+  for (const struct if_nameindex* one = list.get(); one != nullptr && one->if_index != 0; ++one)
+    names[one->if_index] = one->if_name;
+  return names;
 }
 
 }  // namespace
@@ -60,6 +76,13 @@ Result<std::string> Nftables::list() {
     return std::move(*text);
   // Something strange is in it; nft has words for that.
   return command("list table inet quaymaster");
+}
+
+Result<filter::Ruleset> Nftables::ruleset() {
+  const auto dump = dump_.ruleset();
+  if (!dump)
+    return fail(dump.error());
+  return read_nft_program(*dump, interface_indices());
 }
 
 Result<void> Nftables::run(const std::string& script) {

@@ -22,6 +22,7 @@ class Nftables : public Firewall {
   Nftables& operator=(const Nftables&) = delete;
 
   Result<std::string> list() override;
+  Result<filter::Ruleset> ruleset() override;
   Result<void> run(const std::string& script) override;
 
  private:

@@ -169,7 +169,7 @@ void FilterLevels::note(const Box& box) {
       for (const std::string& name : values.names)
         interfaces_.add(name);
     else
-      axis->second.tell_apart(values.numbers);
+      axis->second.tell_apart(in_range(values));
   }
 }
 
@@ -241,10 +241,16 @@ std::vector<std::size_t> FilterLevels::atom_levels() const {
   return found;
 }
 
+// A rule may ask for the other family's addresses, behind a condition that says so: no packet of
+// this one has them.
+Numbers FilterLevels::in_range(const Values& values) const {
+  return values.numbers.intersect(Numbers::up_to(most_of(values.field, family_)));
+}
+
 IntervalSet<Value> FilterLevels::classes(const Values& values) const {
   if (names(values.field))
     return interfaces_.matching(values);
-  return axes_.at(values.field).classes(values.numbers);
+  return axes_.at(values.field).classes(in_range(values));
 }
 
 Value FilterLevels::class_of(const Field& field, Number number) const {

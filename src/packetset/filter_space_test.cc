@@ -110,6 +110,19 @@ TEST(FilterSpace, ALoopOrAMissingChainIsNotKnown) {
   EXPECT_EQ(walk(loop, packet(Direction::In, 6, 1)).fate, kAnyFate);
 }
 
+TEST(FilterSpace, AddressesOfTheOtherFamilyAreNobodys) {
+  const Field family{.kind = Kind::Family};
+  const Values far{.field = {.kind = Kind::Source},
+                   .numbers = Numbers({{Number{0x20010db8} << 96, Number{0x20010db9} << 96}}),
+                   .names = {}};
+  const Ruleset ruleset =
+      one_table({{"input",
+                  Base{.hook = Hook::Input, .policy = Verdict::Kind::Drop},
+                  {rule({is(number(family, 1)), is(far)}, Verdict::Kind::Accept),
+                   rule({is(far, true)}, Verdict::Kind::Reject)}}});
+  EXPECT_EQ(diagram_fate(ruleset, packet(Direction::In, 6, 1)), kRejected);
+}
+
 // --- Random rulesets
 // ------------------------------------------------------------------------------
 

@@ -100,6 +100,11 @@ void FamilyProof::look_at(Direction direction) {
 
 }  // namespace
 
+std::string to_text(const Difference& difference) {
+  return fmt::format("{} {}: kernel {}, policy {}", to_text(difference.direction),
+                     difference.packets, difference.first, difference.second);
+}
+
 std::string proof_scope() {
   return "IPv4 and IPv6 packets with whole headers at the hooks ingress, prerouting, input, "
          "forward, output, postrouting and egress; limits are compared as accepting or rejecting; "

@@ -21,6 +21,10 @@ struct Proof {
   bool equal() const { return complete && differences.empty(); }
 };
 
+// "in tcp 1883 (mqtt) from wan (eth1): kernel accepts (inet/quaymaster/in handle 12), policy drops
+// (profile enhanced)"
+std::string to_text(const Difference& difference);
+
 // What every proof is about.
 std::string proof_scope();
 

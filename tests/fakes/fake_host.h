@@ -74,6 +74,12 @@ class FakeFirewall : public Firewall {
       return fail(Error{"kernel", "Operation not permitted"});
     return listing;
   }
+  filter::Ruleset tables;  // what ruleset() answers
+  Result<filter::Ruleset> ruleset() override {
+    if (refuse_list)
+      return fail(Error{"kernel", "Operation not permitted"});
+    return tables;
+  }
   Result<void> run(const std::string& script) override {
     if (static_cast<int>(scripts.size()) + 1 == refuse_run) {
       refuse_run = refuse_only_once ? 0 : refuse_run;

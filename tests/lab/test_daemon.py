@@ -112,6 +112,30 @@ def test_wrong_verbs_get_the_right_one(gateway):
         assert "status 0" not in out
 
 
+def test_the_kernel_is_proved_equal_to_the_policy(gateway):
+    gateway.policy('drift = "report"\n' + INTERFACES)
+    out = gateway.gateway("quaymaster service enable mqtt --on lan")
+    assert "proved equal to the policy" in out
+    assert "EQUAL" in gateway.gateway("quaymaster verify")
+    gateway.gateway("nft insert rule inet quaymaster input iifname eth1 tcp dport 1883 accept")
+    proof = json.loads(gateway.gateway("quaymaster verify --json", check=False))
+    assert not proof["equal"]
+    packets = {one["packets"]: one for one in proof["differences"]}
+    found = packets["tcp 1883 (mqtt) from wan (eth1)"]
+    assert found["kernel"].startswith("accepts (inet/quaymaster/input handle ")
+    assert found["policy"] == "drops (profile enhanced)"
+    gateway.probe("wan", {f"mqtt={WAN}": True})  # as it says
+    gateway.policy(INTERFACES)
+    # What others close is not ours to mend, and told.
+    gateway.gateway("nft add table ip other; nft 'add chain ip other in { type filter hook input "
+                    "priority 5; }'; nft add rule ip other in tcp dport 22 drop")
+    proof = json.loads(gateway.gateway("quaymaster verify --json", check=False))
+    assert proof["equal"] and any("tcp 22 (ssh)" in one["packets"] for one in proof["closed"])
+    gateway.probe("lan", {f"ssh={LAN}": False})
+    gateway.gateway("nft delete table ip other")
+    assert gateway.gateway("quaymaster verify >/dev/null; echo $?").strip() == "0"
+
+
 def test_damage_to_our_table_is_put_back_at_once(gateway):
     gateway.policy(INTERFACES)
     whole = gateway.gateway("nft -s list table inet quaymaster")

@@ -15,12 +15,18 @@ class Refusing : public Firewall {
  public:
   explicit Refusing(Firewall& real) : real_(real) {}
 
-  int refuse = 0;  // the nth call from now on, counted from 1; 0: never
-  int times = 1;   // in a row
+  int refuse = 0;        // the nth call from now on, counted from 1; 0: never
+  int times = 1;         // in a row
+  bool forgets = false;  // it says that it has no rules
   int calls = 0;
 
   Result<std::string> list() override {
     return refuses() ? Result<std::string>(no()) : real_.list();
+  }
+  Result<filter::Ruleset> ruleset() override {
+    if (forgets)
+      return filter::Ruleset();
+    return refuses() ? Result<filter::Ruleset>(no()) : real_.ruleset();
   }
   Result<void> run(const std::string& script) override {
     return refuses() ? Result<void>(no()) : real_.run(script);
@@ -126,6 +132,25 @@ TEST_F(ManagerInKernel, AKernelThatSaysNoAtAnyStepLeavesEverythingAsItWas) {
   }
   EXPECT_GE(refused, 2);
   EXPECT_TRUE(allow("9000/tcp"));
+}
+
+TEST_F(ManagerInKernel, AChangeThatIsNotProvedIsTakenBack) {
+  const std::string table = listing();
+  const auto content = files_.content;
+  firewall_->forgets = true;
+  const auto done = allow("8080/tcp");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, Refusal::Kind::Failed);
+  EXPECT_TRUE(
+      done.error().errors[0].text().starts_with("kernel: does not do what the policy says: in "))
+      << done.error().errors[0].text();
+  EXPECT_EQ(files_.content, content);
+  EXPECT_EQ(listing(), table);
+  firewall_->forgets = false;
+  const auto proved = allow("8080/tcp");
+  ASSERT_TRUE(proved);
+  ASSERT_TRUE(proved->proof);
+  EXPECT_TRUE(proved->proof->equal());
 }
 
 TEST_F(ManagerInKernel, AFullDiskLeavesEverythingAsItWas) {

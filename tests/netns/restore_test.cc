@@ -101,6 +101,7 @@ TEST_F(RestoreInKernel, WithoutTheRightToChangeRulesItFails) {
   class Unprivileged : public Firewall {
    public:
     Result<std::string> list() override { return std::string(); }
+    Result<filter::Ruleset> ruleset() override { return filter::Ruleset(); }
     Result<void> run(const std::string&) override {
       return fail(Error{"kernel", "Operation not permitted"});
     }
