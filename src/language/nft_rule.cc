@@ -443,6 +443,8 @@ void RuleReader::operator()(const Translation& translation) {
   };
   constexpr std::uint32_t plain = NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED;
   const bool exact = (translation.flags & ~plain) == 0;
+  if (translation.family == NFPROTO_IPV4 || translation.family == NFPROTO_IPV6)
+    state_.ask_family(translation.family == NFPROTO_IPV4 ? Family::V4 : Family::V6);
   const std::size_t width = translation.family == NFPROTO_IPV6 ? 16 : 4;
   switch (translation.kind) {
     case Translation::Kind::Source:

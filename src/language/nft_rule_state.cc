@@ -211,6 +211,11 @@ void RuleState::ask(filter::Atom atom) {
   add(std::move(atom));
 }
 
+void RuleState::ask_family(Family family) {
+  if (families_ != std::vector{family})
+    ask(Test{.boxes = {{of_family(family)}}});
+}
+
 void RuleState::ask_unknown(const Key& key, std::string text, bool inverted) {
   unknown(text);
   ask(filter::Atom{.text = std::move(text), .stateful = key.unsteady, .inverted = inverted});

@@ -72,6 +72,8 @@ class RuleState {
   // The rule goes on only where a condition holds.
   void ask(filter::Test test);
   void ask(filter::Atom atom);
+  // Nothing, where the table is of that family alone.
+  void ask_family(Family family);
   // An atom for what is not understood, of a key.
   void ask_unknown(const Key& key, std::string text, bool inverted);
   void ask_stateful(std::string text, bool inverted = false) {

@@ -12,17 +12,18 @@
 
 namespace quay::filter {
 
+inline std::string text_of(Number value) {
+  const auto high = static_cast<std::uint64_t>(value >> 64);
+  const auto low = static_cast<std::uint64_t>(value);
+  if (high != 0)
+    return fmt::format("{:#x}{:016x}", high, low);
+  return low < 100'000 ? std::to_string(low) : fmt::format("{:#x}", low);
+}
+
 inline std::string text_of(const Values& values) {
   std::vector<std::string> words;
-  const auto number = [](Number value) {
-    const auto high = static_cast<std::uint64_t>(value >> 64);
-    const auto low = static_cast<std::uint64_t>(value);
-    return high == 0 && low < 100'000 ? std::to_string(low)
-           : high == 0                ? fmt::format("{:#x}", low)
-                                      : fmt::format("{:#x}{:016x}", high, low);
-  };
   for (const auto& [first, last] : values.numbers.intervals())
-    words.push_back(first == last ? number(first) : number(first) + "-" + number(last));
+    words.push_back(first == last ? text_of(first) : text_of(first) + "-" + text_of(last));
   for (const std::string& name : values.names)
     words.push_back('"' + name + '"');
   return fmt::format("{}{} {}", nft::name_of(values.field, Family::V4),
@@ -48,9 +49,14 @@ inline std::string text_of(const Condition& condition) {
 }
 
 inline std::string text_of(const Verdict& verdict) {
-  static constexpr const char* names[] = {"continue", "accept", "drop",  "reject", "return",
-                                          "jump",     "goto",   "queue", "limit",  "unknown"};
-  const std::string name = names[static_cast<std::size_t>(verdict.kind)];
+  std::string name = "unknown";
+  for (const auto& [kind, word] :
+       {std::pair{Verdict::Kind::Continue, "continue"}, std::pair{Verdict::Kind::Accept, "accept"},
+        std::pair{Verdict::Kind::Drop, "drop"}, std::pair{Verdict::Kind::Reject, "reject"},
+        std::pair{Verdict::Kind::Return, "return"}, std::pair{Verdict::Kind::Jump, "jump"},
+        std::pair{Verdict::Kind::Goto, "goto"}, std::pair{Verdict::Kind::Queue, "queue"}})
+    if (verdict.kind == kind)
+      name = word;
   return verdict.chain.empty() ? name : name + " " + verdict.chain;
 }
 
@@ -59,9 +65,8 @@ inline std::string text_of(const Rule& rule) {
   for (const Condition& condition : rule.conditions)
     words.push_back(text_of(condition));
   for (const Assign& assign : rule.assigns)
-    words.push_back(fmt::format(
-        "{} := {}", nft::name_of(assign.field, Family::V4),
-        assign.value ? fmt::format("{:#x}", static_cast<std::uint64_t>(*assign.value)) : "?"));
+    words.push_back(fmt::format("{} := {}", nft::name_of(assign.field, Family::V4),
+                                assign.value ? text_of(*assign.value) : "?"));
   if (rule.map) {
     for (const auto& [box, verdict] : *rule.map)
       words.push_back(fmt::format("[{} -> {}]", text_of(box), text_of(verdict)));
@@ -79,8 +84,9 @@ inline std::string text_of(const Ruleset& ruleset) {
     for (const Chain& chain : table.chains) {
       text += fmt::format("{}/{}/{}", to_text(table.family), table.name, chain.name);
       if (chain.base)
-        text += fmt::format(" {} {} {}{}", to_text(chain.base->hook), chain.base->priority,
-                            text_of(Verdict{chain.base->policy, {}}), chain.base->nat ? " nat" : "");
+        text +=
+            fmt::format(" {} {} {}{}", to_text(chain.base->hook), chain.base->priority,
+                        text_of(Verdict{chain.base->policy, {}}), chain.base->nat ? " nat" : "");
       text += "\n";
       for (const Rule& rule : chain.rules)
         text += fmt::format("  {}: {}\n", rule.place, text_of(rule));
