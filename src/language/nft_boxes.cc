@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <iterator>
 #include <span>
 #include <tuple>
@@ -14,6 +13,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 
 #include "base/text.h"
+#include "language/masked_numbers.h"
 
 namespace quay::nft {
 namespace {
@@ -135,27 +135,6 @@ bool ways(Rest rest, Constraints constraints, std::vector<Constraints>& found) {
   return found.size() <= kMostBoxes;
 }
 
-// Numbers of so many bits that have given ones; nullopt when they are too many intervals.
-std::optional<Numbers> masked(Number mask, Number value, int bits) {
-  if (mask == 0)
-    return Numbers::up_to(ones(bits));
-  const int low = (static_cast<std::uint64_t>(mask) != 0)
-                      ? std::countr_zero(static_cast<std::uint64_t>(mask))
-                      : 64 + std::countr_zero(static_cast<std::uint64_t>(mask >> 64));
-  const Number free = ones(bits) & ~mask & ~ones(low);
-  const int holes = std::popcount(static_cast<std::uint64_t>(free)) +
-                    std::popcount(static_cast<std::uint64_t>(free >> 64));
-  if (holes >= 64 || (std::size_t{1} << holes) > kMostIntervals)
-    return std::nullopt;
-  std::vector<Interval<Number>> intervals;
-  Number filled = 0;
-  do {
-    intervals.push_back({value | filled, value | filled | ones(low)});
-    filled = (filled - free) & free;  // the next way to fill the holes
-  } while (filled != 0);
-  return Numbers(std::move(intervals));
-}
-
 std::optional<Numbers> within(const Constraint::Part& part, int bits) {
   const int above = bits - 1 - part.high;
   if (above >= 64 || (std::size_t{1} << above) > kMostIntervals)
@@ -173,7 +152,7 @@ std::optional<Numbers> within(const Constraint::Part& part, int bits) {
 enum class Left : std::uint8_t { Some, Everything, Nothing, NotExpressible };
 
 Left numbers_of(const Constraint& constraint, int bits, Values& values) {
-  auto numbers = masked(constraint.mask, constraint.value, bits);
+  auto numbers = masked_numbers(constraint.value, constraint.mask, bits);
   for (const Constraint::Part& part : constraint.parts) {
     const auto more = within(part, bits);
     if (!numbers || !more)

@@ -156,9 +156,12 @@ const std::map<std::uint32_t, std::string_view>& meta_names() {
 // What the kernel does not load for every packet (nft_meta.c: goto err).
 std::vector<Values> needs_of(std::uint32_t key) {
   switch (key) {
-    case NFT_META_SKUID:
+    case NFT_META_SKUID:  // packets without a socket have owners that no socket has
     case NFT_META_SKGID:
+      return {{.field = other(std::string(meta_numbers().at(key).name), 32),
+               .numbers = Numbers::up_to(0xfffffffe)}};
     case NFT_META_CGROUP:
+      return {exists("socket")};
     case NFT_META_BRI_IIFNAME:
     case NFT_META_BRI_OIFNAME:
     case NFT_META_BRI_IIFPVID: {
@@ -354,14 +357,14 @@ Load load_of(const Fib& fib, const Scene&, Origins& origins) {
   switch (fib.result) {
     case NFT_FIB_RESULT_OIF:
       if (present)
-        return truth(origins, other(name + " oif exists", 1));
-      return machine_number(origins, other(name + " oif", 32), 32);
+        return truth(origins, other(name + " . oif exists", 1));
+      return machine_number(origins, other(name + " . oif", 32), 32);
     case NFT_FIB_RESULT_OIFNAME:
       if (present)
-        return truth(origins, other(name + " oif exists", 1));
-      return network_number(origins, other(name + " oifname", kNameBits), kNameBits);
+        return truth(origins, other(name + " . oif exists", 1));
+      return network_number(origins, other(name + " . oifname", kNameBits), kNameBits);
     case NFT_FIB_RESULT_ADDRTYPE:
-      return machine_number(origins, other(name + " type", 32), 32);
+      return machine_number(origins, other(name + " . type", 32), 32);
     default:
       return nothing(origins, fmt::format("{} {}", name, fib.result), kNameBits);
   }

@@ -1,7 +1,8 @@
 #include "language/nft_program.h"
 
+#include <algorithm>
 #include <optional>
-#include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -64,14 +65,32 @@ std::optional<Hook> hook_of(TableFamily family, std::uint32_t number) {
   }
 }
 
+void add_written(const nft::Table& table, nft::Written& written) {
+  if (const auto family = family_of(table.family))
+    for (const nft::Rule& rule : table.rules)
+      nft::add_written(rule, *family, written);
+}
+
+// The name of a table as iptables knows it, when packets meet it once and its rules change nothing.
+std::string_view steady_name(const nft::Table& table) {
+  nft::Written written;
+  add_written(table, written);
+  const std::uint32_t first = table.name == "raw" ? NF_INET_PRE_ROUTING : NF_INET_LOCAL_IN;
+  const bool once = std::ranges::all_of(table.chains, [first](const nft::Chain& chain) {
+    const std::uint32_t hook = chain.hook ? chain.hook->number : first;
+    return hook == first || hook == NF_INET_LOCAL_OUT ||
+           (hook == NF_INET_FORWARD && first == NF_INET_LOCAL_IN);
+  });
+  return once && written.fields.empty() ? std::string_view(table.name) : std::string_view();
+}
+
 class ProgramReader {
  public:
   explicit ProgramReader(const nft::Interfaces& interfaces) : interfaces_(interfaces) {}
 
   filter::Ruleset read(const nft::Ruleset& ruleset) {
     for (const nft::Table& table : ruleset.tables)
-      for (const nft::Rule& rule : table.rules)
-        nft::add_written(rule, written_);
+      add_written(table, written_);
     for (const nft::Table& table : ruleset.tables)
       read_table(table);
     return std::move(result_);
@@ -87,7 +106,7 @@ class ProgramReader {
   }
 
   const nft::Interfaces& interfaces_;
-  std::set<filter::Field> written_;
+  nft::Written written_;
   filter::Ruleset result_;
 };
 
@@ -148,7 +167,7 @@ void ProgramReader::read_table(const nft::Table& table) {
   for (const nft::Object& object : table.objects)
     objects.emplace(object.name, &object);
   nft::Sets sets(table);
-  const nft::Surroundings around{*family, sets, objects, interfaces_, written_};
+  const nft::Surroundings around{*family, steady_name(table), sets, objects, interfaces_, written_};
   for (const nft::Rule& rule : table.rules) {
     const auto chain = chains.find(rule.chain);
     if (chain == chains.end()) {

@@ -12,6 +12,10 @@
 
 #include "language/nft_effect.h"
 #include "language/nft_rule_state.h"
+#include "language/nft_written.h"
+#include "language/xt_info.h"
+#include "language/xt_match.h"
+#include "language/xt_target.h"
 
 namespace quay::nft {
 namespace {
@@ -81,8 +85,12 @@ bool may_change(const Boxes& boxes) {
   });
 }
 
-Field segment_size() {
-  return {.kind = Kind::Other, .name = "tcp option maxseg size", .bits = 16};
+std::optional<Family> xt_family(filter::TableFamily table) {
+  if (table == filter::TableFamily::Ip)
+    return Family::V4;
+  if (table == filter::TableFamily::Ip6)
+    return Family::V6;
+  return std::nullopt;
 }
 
 bool goes_elsewhere(const filter::Verdict& verdict) {
@@ -185,12 +193,8 @@ class RuleReader {
   void operator()(const TransparentProxy&) { state_.decide_unknown("expression tproxy"); }
   void operator()(const SynProxy&) { state_.decide_unknown("expression synproxy"); }
   void operator()(const Forward&) { state_.decide_unknown("expression fwd"); }
-  void operator()(const XtMatch& match) {
-    state_.unknown("match " + match.name);
-    state_.ask_stateful(
-        fmt::format("xt match {} rev {} {}", match.name, match.revision, hex(match.info)));
-  }
-  void operator()(const XtTarget& target) { state_.decide_unknown("target " + target.name); }
+  void operator()(const XtMatch& match);
+  void operator()(const XtTarget& target);
   void operator()(const Unknown& unknown) { state_.decide_unknown(unknown.what); }
 
  private:
@@ -198,6 +202,7 @@ class RuleReader {
     const std::array parts{KeyPart{0, std::min<std::size_t>(bytes, 64)}};
     return state_.key(from, parts);
   }
+  xt::Context xt_context() const;
   void between(Register from, const Bytes& first, const Bytes& last, bool inverted);
   // Every key of a set; nullopt: not expressible.
   std::optional<Boxes> keys_of(const SetContent& content, const Key& key) const;
@@ -471,46 +476,50 @@ void RuleReader::operator()(const Translation& translation) {
   state_.decide({.kind = Decision::Accept});
 }
 
-}  // namespace
-
-namespace {
-
-struct WrittenBy {
-  std::set<Field>& written;
-
-  template <typename Other>
-  void operator()(const Other&) {}
-  void operator()(const MetaWrite& write) {
-    if (auto field = written_by(write))
-      written.insert(std::move(*field));
-  }
-  void operator()(const ConntrackWrite& write) {
-    if (auto field = written_by(write))
-      written.insert(std::move(*field));
-  }
-  void operator()(const Translation&) {
-    for (const Kind kind :
-         {Kind::Source, Kind::Destination, Kind::SourcePort, Kind::DestinationPort})
-      written.insert({.kind = kind});
-  }
-  void operator()(const Notrack&) { written.insert({.kind = Kind::State}); }
-  void operator()(const ExtensionHeaderWrite&) { written.insert(segment_size()); }
-  void operator()(const PayloadWrite& write) {
-    Origins origins;
-    for (const Family family : {Family::V4, Family::V6})
-      for (const Bit& bit :
-           load_of(Payload{write.base, write.offset, write.length, 0}, {.family = family}, origins)
-               .bits)
-        written.insert(origins[bit.origin].field);
-  }
-};
-
-}  // namespace
-
-void add_written(const Rule& rule, std::set<filter::Field>& written) {
-  for (const Expression& expression : rule.expressions)
-    std::visit(WrittenBy{written}, expression);
+// iptables' own matches and targets stand in tables of one family alone.
+xt::Context RuleReader::xt_context() const {
+  static const PortNames no_names;
+  const auto protocol = state_.protocol();
+  return {.family = xt_family(state_.around().family).value_or(Family::V4),
+          .table = state_.around().table,
+          .protocol = protocol ? std::optional(static_cast<std::uint8_t>(*protocol)) : std::nullopt,
+          .ports = &no_names,
+          .changing_sets = &state_.around().written.ipsets};
 }
+
+void RuleReader::operator()(const XtMatch& match) {
+  const auto family = xt_family(state_.around().family);
+  const xt::Module module = xt::module_of(match, family.value_or(Family::V4));
+  auto meaning = xt::meaning_of(module, xt_context());
+  if (!family || !meaning) {
+    state_.unknown("match " + match.name);
+    return state_.ask_stateful(xt::to_text(module));
+  }
+  for (filter::Assign& assign : meaning->assigns)
+    state_.assign(std::move(assign.field), assign.value);
+  for (std::string& what : meaning->unknown)
+    state_.unknown(std::move(what));
+  for (filter::Condition& condition : meaning->conditions)
+    std::visit([this](auto& one) { state_.ask(std::move(one)); }, condition);
+}
+
+void RuleReader::operator()(const XtTarget& target) {
+  const auto family = xt_family(state_.around().family);
+  const xt::Module module = xt::module_of(target, family.value_or(Family::V4));
+  auto outcome = xt::outcome_of(module, xt_context());
+  if (!family || !outcome)
+    return state_.decide_unknown("target " + target.name);
+  for (std::string& what : outcome->unknown)
+    state_.unknown(std::move(what));
+  if (outcome->untracked)
+    state_.untrack();
+  for (filter::Assign& assign : outcome->assigns)
+    state_.assign(std::move(assign.field), assign.value);
+  if (outcome->verdict.kind != Decision::Continue)
+    state_.decide(std::move(outcome->verdict));
+}
+
+}  // namespace
 
 std::vector<filter::Rule> read_rule(const Rule& rule, const Surroundings& around) {
   return RuleReader(rule, around).read(rule);

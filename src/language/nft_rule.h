@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "language/nft_boxes.h"
@@ -13,17 +14,25 @@
 
 namespace quay::nft {
 
+// What rules of any table change.
+struct Written {
+  std::set<filter::Field> fields;
+  std::set<filter::Field> routes;  // what they ask the routing tables: it changes with addresses
+  std::set<std::string> ipsets;    // by number: "#3"
+};
+
 // What the rules of a table share.
 struct Surroundings {
   filter::TableFamily family = filter::TableFamily::Inet;
+  std::string_view table;  // "filter" where it is iptables' own, and changes nothing; else empty
   Sets& sets;
   const std::map<std::string, const Object*>& objects;
   const Interfaces& interfaces;
-  const std::set<filter::Field>& written;  // by rules of any table
+  const Written& written;
 };
 
-// The fields that a rule may change, of packets of any family.
-void add_written(const Rule& rule, std::set<filter::Field>& written);
+// What a rule of a table of that family may change.
+void add_written(const Rule& rule, filter::TableFamily family, Written& written);
 
 // A rule that assigns something and asks for more behind it becomes several: each does its part
 // where the conditions so far hold. A rule that does nothing to packets keeps no conditions.

@@ -137,7 +137,7 @@ Key RuleState::key(Register from, std::span<const KeyPart> parts) const {
         by_family = by_family || origins_[piece.origin].by_family;
         // Once it has been changed the same question has another answer.
         key.unsteady = key.unsteady || origins_[piece.origin].random ||
-                       around_.written.contains(origins_[piece.origin].field);
+                       around_.written.fields.contains(origins_[piece.origin].field);
       }
       if (key.readings.empty())
         key.text +=
@@ -257,6 +257,18 @@ void RuleState::forget(const Field& field) {
 }
 
 void RuleState::assign(Field field, std::optional<Number> value) {
+  const std::string_view part = field.kind == Kind::Source        ? "saddr"
+                                : field.kind == Kind::Destination ? "daddr"
+                                : field.kind == Kind::Mark        ? "mark"
+                                                                  : "";
+  if (!part.empty())
+    for (const Field& route : around_.written.routes)
+      if (route.name.find(part) != std::string::npos)
+        assign_one(route, std::nullopt);
+  assign_one(std::move(field), value);
+}
+
+void RuleState::assign_one(Field field, std::optional<Number> value) {
   forget(field);
   std::erase_if(assigns_, [&](const filter::Assign& one) { return one.field == field; });
   assigns_.push_back({std::move(field), value});
@@ -265,12 +277,12 @@ void RuleState::assign(Field field, std::optional<Number> value) {
 namespace {
 
 // What bits say of a field that they are written to.
-struct Written {
+struct NewValue {
   bool unchanged = true;
   std::optional<Number> value = 0;
 };
 
-void write(Written& written, const Bit& bit, std::uint8_t index, const Field& field,
+void write(NewValue& written, const Bit& bit, std::uint8_t index, const Field& field,
            const Origins& origins) {
   const bool same = bit.origin != kConstant && origins[bit.origin].field == field &&
                     origins[bit.origin].reading == Origin::Reading::Number && bit.index == index &&
@@ -285,7 +297,7 @@ void write(Written& written, const Bit& bit, std::uint8_t index, const Field& fi
 }  // namespace
 
 void RuleState::assign_machine(Field field, int bits, Register from) {
-  Written written;
+  NewValue written;
   const std::vector<Bit> order = machine_order(0, bits);
   for (std::size_t i = 0; i < order.size(); ++i)
     write(written, registers(families_.front()).bit(from, i), order[i].index, field, origins_);
@@ -302,7 +314,7 @@ void RuleState::assign_header(const PayloadWrite& payload) {
     for (std::size_t i = 0; i < load.bits.size();) {
       const Origin origin = origins_[load.bits[i].origin];
       const std::size_t start = i;
-      Written written;
+      NewValue written;
       for (; i < load.bits.size() && load.bits[i].origin == load.bits[start].origin; ++i)
         write(written, registers(family).bit(payload.from, i), load.bits[i].index, origin.field,
               origins_);
@@ -368,13 +380,18 @@ void RuleState::drop_conditions_on(const Field& field) {
 
 void RuleState::untrack() {
   constexpr auto invalid = static_cast<Number>(State::Invalid);
+  constexpr auto untracked = static_cast<Number>(State::Untracked);
   const Field state{.kind = Kind::State};
   finish_part();
-  filter::Rule rule = part();
-  rule.conditions.emplace_back(
-      Test{.boxes = {{{.field = state, .numbers = Numbers({{invalid, invalid}})}}}});
-  rule.assigns.push_back({state, static_cast<Number>(State::Untracked)});
-  done_.push_back(std::move(rule));
+  const auto where = [&](bool from_here, filter::Box box, std::optional<Number> value) {
+    filter::Rule rule = part();
+    box.push_back({.field = {.kind = Kind::InInterface}, .names = {"lo"}, .but_names = !from_here});
+    rule.conditions.emplace_back(Test{.boxes = {std::move(box)}});
+    rule.assigns.push_back({state, value});
+    done_.push_back(std::move(rule));
+  };
+  where(true, {}, std::nullopt);
+  where(false, {{.field = state, .numbers = Numbers({{invalid, invalid}})}}, untracked);
   drop_conditions_on(state);
   forget(state);
 }

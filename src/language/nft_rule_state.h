@@ -38,6 +38,9 @@ class RuleState {
 
   const Surroundings& around() const { return around_; }
 
+  // Of the transport header, where the rule has asked for one.
+  std::optional<int> protocol() const { return protocol_; }
+
   // A field into a register.
   template <typename Loading>
   void load(const Loading& loading) {
@@ -86,7 +89,8 @@ class RuleState {
   void assign_machine(filter::Field field, int bits, Register from);
   void assign_header(const PayloadWrite& write);
 
-  // Conntrack leaves the packet alone, unless it has one already (net/netfilter/nft_ct.c).
+  // Conntrack leaves the packet alone, unless it has seen it (net/netfilter/nft_ct.c): packets that
+  // the host sends to itself come in with the state that they went out with.
   void untrack();
 
   void unknown(std::string what) { unknown_.push_back(std::move(what)); }
@@ -107,6 +111,7 @@ class RuleState {
   const Registers& registers(Family family) const {
     return registers_[family == Family::V4 ? 0 : 1];
   }
+  void assign_one(filter::Field field, std::optional<filter::Number> value);
   void need(const std::vector<filter::Values>& needs);
   void add(filter::Condition condition);
   void learn(const filter::Test& test);

@@ -1,0 +1,542 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/xt_addrtype.h>
+#include <linux/netfilter/xt_cgroup.h>
+#include <linux/netfilter/xt_connmark.h>
+#include <linux/netfilter/xt_cpu.h>
+#include <linux/netfilter/xt_devgroup.h>
+#include <linux/netfilter/xt_dscp.h>
+#include <linux/netfilter/xt_ecn.h>
+#include <linux/netfilter/xt_esp.h>
+#include <linux/netfilter/xt_helper.h>
+#include <linux/netfilter/xt_iprange.h>
+#include <linux/netfilter/xt_length.h>
+#include <linux/netfilter/xt_mac.h>
+#include <linux/netfilter/xt_mark.h>
+#include <linux/netfilter/xt_multiport.h>
+#include <linux/netfilter/xt_owner.h>
+#include <linux/netfilter/xt_pkttype.h>
+#include <linux/netfilter/xt_realm.h>
+#include <linux/netfilter/xt_recent.h>
+#include <linux/netfilter/xt_set.h>
+#include <linux/netfilter/xt_socket.h>
+#include <linux/netfilter/xt_tcpmss.h>
+#include <linux/netfilter/xt_tcpudp.h>
+#include <linux/netfilter/xt_time.h>
+#include <linux/netfilter_ipv4/ipt_ttl.h>
+
+#include "language/xt_info.h"
+#include "language/xt_info_conntrack.h"
+#include "language/xt_info_reader.h"
+
+namespace quay::xt {
+namespace {
+
+using Bytes = std::string_view;
+
+constexpr std::uint16_t kLastPort = 65535;
+
+// One of the ends of a port range, unless it is every port.
+void add_ports(std::vector<Option>& options, const char* name, const __u16 (&ports)[2],
+               bool inverted) {
+  if (inverted || ports[0] != 0 || ports[1] != kLastPort)
+    options.push_back(option(name, {fmt::format("{}:{}", ports[0], ports[1])}, inverted));
+}
+
+// iptables has names for the lower six bits.
+std::optional<std::string> flags_text(std::uint8_t flags) {
+  constexpr std::array<std::string_view, 6> names{"FIN", "SYN", "RST", "PSH", "ACK", "URG"};
+  if (flags >> names.size() != 0)
+    return std::nullopt;
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if ((flags >> i & 1) != 0)
+      words.emplace_back(names.at(i));
+  return words.empty() ? "NONE" : join(words, ",");
+}
+
+Options tcp_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_tcp>(bytes);
+  if (!info || (info->invflags & ~XT_TCP_INV_MASK) != 0)
+    return std::nullopt;
+  std::vector<Option> options;
+  add_ports(options, "sport", info->spts, (info->invflags & XT_TCP_INV_SRCPT) != 0);
+  add_ports(options, "dport", info->dpts, (info->invflags & XT_TCP_INV_DSTPT) != 0);
+  const bool flags_inverted = (info->invflags & XT_TCP_INV_FLAGS) != 0;
+  if (info->flg_mask != 0 || info->flg_cmp != 0 || flags_inverted) {
+    const auto mask = flags_text(info->flg_mask);
+    const auto flags = flags_text(info->flg_cmp);
+    if (!mask || !flags)
+      return std::nullopt;
+    options.push_back(option("tcp-flags", {*mask, *flags}, flags_inverted));
+  }
+  if (info->option != 0)
+    options.push_back(option("tcp-option", {std::to_string(info->option)},
+                             (info->invflags & XT_TCP_INV_OPTION) != 0));
+  return options;
+}
+
+Options udp_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_udp>(bytes);
+  if (!info || (info->invflags & ~XT_UDP_INV_MASK) != 0)
+    return std::nullopt;
+  std::vector<Option> options;
+  add_ports(options, "sport", info->spts, (info->invflags & XT_UDP_INV_SRCPT) != 0);
+  add_ports(options, "dport", info->dpts, (info->invflags & XT_UDP_INV_DSTPT) != 0);
+  return options;
+}
+
+// struct xt_sctp_info, whose header is no C++.
+struct SctpInfo {
+  __u16 dpts[2];
+  __u16 spts[2];
+  std::uint32_t chunks[64];
+  std::uint32_t chunk_match_type;
+  std::uint8_t chunk_flags[4][3];
+  std::int32_t chunk_flag_count;
+  std::uint32_t flags;
+  std::uint32_t invflags;
+};
+
+// Chunks are not read.
+Options sctp_options(Bytes bytes, std::uint32_t, Family) {
+  constexpr std::uint32_t source = 1;
+  constexpr std::uint32_t destination = 2;
+  constexpr std::uint32_t known = source | destination;
+  const auto info = read_info<SctpInfo>(bytes);
+  if (!info || (info->flags & ~known) != 0 || (info->invflags & ~known) != 0)
+    return std::nullopt;
+  std::vector<Option> options;
+  const auto add = [&](const char* name, std::uint32_t flag, const __u16(&ports)[2]) {
+    if ((info->flags & flag) != 0)
+      options.push_back(
+          option(name, {fmt::format("{}:{}", ports[0], ports[1])}, (info->invflags & flag) != 0));
+  };
+  add("sport", source, info->spts);
+  add("dport", destination, info->dpts);
+  return options;
+}
+
+Options esp_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_esp>(bytes);
+  if (!info || (info->invflags & ~XT_ESP_INV_MASK) != 0)
+    return std::nullopt;
+  return std::vector{
+      option("espspi", {range_text(info->spis[0], info->spis[1])}, info->invflags != 0)};
+}
+
+// struct ipt_icmp and ip6t_icmp, whose headers do not stand together.
+struct IcmpInfo {
+  std::uint8_t type;
+  std::uint8_t code[2];
+  std::uint8_t invflags;
+};
+
+Options icmp_options(Bytes bytes, std::uint32_t, Family family) {
+  constexpr std::uint8_t any = 0xff;  // type of IPv4 alone
+  const auto info = read_info<IcmpInfo>(bytes);
+  const bool inverted = info && info->invflags == 1;
+  const bool every_code = info && info->code[0] == 0 && info->code[1] == 0xff;
+  if (!info || info->invflags > 1 || (!every_code && info->code[0] != info->code[1]))
+    return std::nullopt;
+  std::string text = std::to_string(info->type);
+  if (family == Family::V4 && info->type == any)
+    text = "any";
+  else if (!every_code)
+    text += fmt::format("/{}", info->code[0]);
+  return std::vector{option(family == Family::V4 ? "icmp-type" : "icmpv6-type", {text}, inverted)};
+}
+
+Options multiport_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_multiport_v1>(bytes);
+  if (!info || info->flags > XT_MULTIPORT_EITHER || info->count > XT_MULTI_PORTS)
+    return std::nullopt;
+  std::vector<std::string> ports;
+  for (std::size_t i = 0; i < info->count; ++i) {
+    const bool range = info->pflags[i] != 0;
+    if (range && i + 1 == info->count)
+      return std::nullopt;
+    ports.push_back(range ? fmt::format("{}:{}", info->ports[i], info->ports[i + 1])
+                          : std::to_string(info->ports[i]));
+    i += range ? 1 : 0;
+  }
+  constexpr std::array<const char*, 3> names{"sports", "dports", "ports"};
+  return std::vector{option(names.at(info->flags), {join(ports, ",")}, info->invert != 0)};
+}
+
+Options addrtype_options(Bytes bytes, std::uint32_t revision, Family) {
+  constexpr std::array<std::string_view, 12> names{
+      "UNSPEC",    "UNICAST",     "LOCAL",    "BROADCAST", "ANYCAST", "MULTICAST",
+      "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW",     "NAT",     "XRESOLVE"};
+  const auto info = read_info<xt_addrtype_info_v1>(bytes);
+  constexpr std::uint32_t known = XT_ADDRTYPE_INVERT_SOURCE | XT_ADDRTYPE_INVERT_DEST |
+                                  XT_ADDRTYPE_LIMIT_IFACE_IN | XT_ADDRTYPE_LIMIT_IFACE_OUT;
+  if (revision != 1 || !info || (info->flags & ~known) != 0 ||
+      ((info->source | info->dest) >> names.size()) != 0)
+    return std::nullopt;
+  std::vector<Option> options;
+  const auto add = [&](const char* name, std::uint16_t types, bool inverted) {
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if ((types >> i & 1) != 0)
+        words.emplace_back(names.at(i));
+    if (types != 0)
+      options.push_back(option(name, {join(words, ",")}, inverted));
+  };
+  add("src-type", info->source, (info->flags & XT_ADDRTYPE_INVERT_SOURCE) != 0);
+  add("dst-type", info->dest, (info->flags & XT_ADDRTYPE_INVERT_DEST) != 0);
+  if ((info->flags & XT_ADDRTYPE_LIMIT_IFACE_IN) != 0)
+    options.push_back(option("limit-iface-in", {}));
+  if ((info->flags & XT_ADDRTYPE_LIMIT_IFACE_OUT) != 0)
+    options.push_back(option("limit-iface-out", {}));
+  return options;
+}
+
+Options mac_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_mac_info>(bytes);
+  if (!info)
+    return std::nullopt;
+  std::vector<std::string> parts;
+  for (const unsigned char byte : info->srcaddr)
+    parts.push_back(fmt::format("{:02x}", byte));
+  return std::vector{option("mac-source", {join(parts, ":")}, info->invert != 0)};
+}
+
+// Of mark and connmark, which are alike.
+Options mark_options(Bytes bytes, std::uint32_t revision, Family) {
+  const auto info = read_info<xt_mark_mtinfo1>(bytes);
+  if (revision != 1 || !info)
+    return std::nullopt;
+  return std::vector{option("mark", {masked_text(info->mark, info->mask)}, info->invert != 0)};
+}
+
+Options owner_options(Bytes bytes, std::uint32_t revision, Family) {
+  const auto info = read_info<xt_owner_match_info>(bytes);
+  if (revision != 1 || !info || (info->match & ~XT_OWNER_MASK) != 0)
+    return std::nullopt;
+  const auto is = [&](std::uint8_t flag) { return (info->match & flag) != 0; };
+  const auto inverted = [&](std::uint8_t flag) { return (info->invert & flag) != 0; };
+  std::vector<Option> options;
+  if (is(XT_OWNER_UID))
+    options.push_back(option("uid-owner", {range_text(info->uid_min, info->uid_max, '-')},
+                             inverted(XT_OWNER_UID)));
+  if (is(XT_OWNER_GID))
+    options.push_back(option("gid-owner", {range_text(info->gid_min, info->gid_max, '-')},
+                             inverted(XT_OWNER_GID)));
+  if (is(XT_OWNER_SOCKET))
+    options.push_back(option("socket-exists", {}, inverted(XT_OWNER_SOCKET)));
+  if (is(XT_OWNER_SUPPL_GROUPS))
+    options.push_back(option("suppl-groups", {}));
+  return options;
+}
+
+Options iprange_options(Bytes bytes, std::uint32_t revision, Family family) {
+  const auto info = read_info<xt_iprange_mtinfo>(bytes);
+  constexpr int known = IPRANGE_SRC | IPRANGE_DST | IPRANGE_SRC_INV | IPRANGE_DST_INV;
+  if (revision != 1 || !info || (info->flags & ~known) != 0)
+    return std::nullopt;
+  std::vector<Option> options;
+  const auto add = [&](const char* name, const nf_inet_addr& first, const nf_inet_addr& last,
+                       int flag, int invert) {
+    if ((info->flags & flag) != 0)
+      options.push_back(option(name,
+                               {address_text(first, family) + "-" + address_text(last, family)},
+                               (info->flags & invert) != 0));
+  };
+  add("src-range", info->src_min, info->src_max, IPRANGE_SRC, IPRANGE_SRC_INV);
+  add("dst-range", info->dst_min, info->dst_max, IPRANGE_DST, IPRANGE_DST_INV);
+  return options;
+}
+
+Options tcpmss_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_tcpmss_match_info>(bytes);
+  if (!info)
+    return std::nullopt;
+  return std::vector{option("mss", {range_text(info->mss_min, info->mss_max)}, info->invert != 0)};
+}
+
+Options pkttype_options(Bytes bytes, std::uint32_t, Family) {
+  constexpr std::array<const char*, 3> names{"unicast", "broadcast", "multicast"};
+  const auto info = read_info<xt_pkttype_info>(bytes);
+  if (!info || info->pkttype < 0 || static_cast<std::size_t>(info->pkttype) >= names.size())
+    return std::nullopt;
+  return std::vector{
+      option("pkt-type", {names.at(static_cast<std::size_t>(info->pkttype))}, info->invert != 0)};
+}
+
+Options dscp_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_dscp_info>(bytes);
+  if (!info)
+    return std::nullopt;
+  return std::vector{option("dscp", {hex(info->dscp)}, info->invert != 0)};
+}
+
+Options tos_options(Bytes bytes, std::uint32_t revision, Family) {
+  const auto info = read_info<xt_tos_match_info>(bytes);
+  if (revision != 1 || !info)
+    return std::nullopt;
+  return std::vector{
+      option("tos", {hex(info->tos_value) + "/" + hex(info->tos_mask)}, info->invert != 0)};
+}
+
+// Of ttl and hl, which are alike.
+Options ttl_options(Bytes bytes, std::uint32_t, Family family) {
+  const auto info = read_info<ipt_ttl_info>(bytes);
+  if (!info || info->mode > IPT_TTL_GT)
+    return std::nullopt;
+  constexpr std::array<const char*, 4> ends{"-eq", "-eq", "-lt", "-gt"};
+  return std::vector{
+      option((family == Family::V4 ? "ttl" : "hl") + std::string(ends.at(info->mode)),
+             {std::to_string(info->ttl)}, info->mode == IPT_TTL_NE)};
+}
+
+Options length_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_length_info>(bytes);
+  if (!info)
+    return std::nullopt;
+  return std::vector{option("length", {range_text(info->min, info->max)}, info->invert != 0)};
+}
+
+Options ecn_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_ecn_info>(bytes);
+  if (!info || (info->operation & XT_ECN_OP_MATCH_MASK) != 0)
+    return std::nullopt;
+  const auto is = [&](int flag) { return (info->operation & flag) != 0; };
+  std::vector<Option> options;
+  if (is(XT_ECN_OP_MATCH_IP))
+    options.push_back(option("ecn-ip-ect", {std::to_string(info->ip_ect)},
+                             (info->invert & XT_ECN_OP_MATCH_IP) != 0));
+  if (is(XT_ECN_OP_MATCH_ECE))
+    options.push_back(option("ecn-tcp-ece", {}, (info->invert & XT_ECN_OP_MATCH_ECE) != 0));
+  if (is(XT_ECN_OP_MATCH_CWR))
+    options.push_back(option("ecn-tcp-cwr", {}, (info->invert & XT_ECN_OP_MATCH_CWR) != 0));
+  return options;
+}
+
+Options helper_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_helper_info>(bytes);
+  const auto name = info ? text_in(info->name) : std::nullopt;
+  if (!name)
+    return std::nullopt;
+  return std::vector{option("helper", {*name}, info->invert != 0)};
+}
+
+Options cpu_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_cpu_info>(bytes);
+  if (!info)
+    return std::nullopt;
+  return std::vector{option("cpu", {std::to_string(info->cpu)}, info->invert != 0)};
+}
+
+Options cgroup_options(Bytes bytes, std::uint32_t revision, Family) {
+  const auto info = read_info<xt_cgroup_info_v0>(bytes);
+  if (revision != 0 || !info)
+    return std::nullopt;
+  return std::vector{option("cgroup", {std::to_string(info->id)}, info->invert != 0)};
+}
+
+Options realm_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_realm_info>(bytes);
+  if (!info)
+    return std::nullopt;
+  return std::vector{option("realm", {masked_text(info->id, info->mask)}, info->invert != 0)};
+}
+
+Options devgroup_options(Bytes bytes, std::uint32_t, Family) {
+  const auto info = read_info<xt_devgroup_info>(bytes);
+  if (!info)
+    return std::nullopt;
+  std::vector<Option> options;
+  if ((info->flags & XT_DEVGROUP_MATCH_SRC) != 0)
+    options.push_back(option("src-group", {masked_text(info->src_group, info->src_mask)},
+                             (info->flags & XT_DEVGROUP_INVERT_SRC) != 0));
+  if ((info->flags & XT_DEVGROUP_MATCH_DST) != 0)
+    options.push_back(option("dst-group", {masked_text(info->dst_group, info->dst_mask)},
+                             (info->flags & XT_DEVGROUP_INVERT_DST) != 0));
+  return options;
+}
+
+// A set is known by its number alone: "#3".
+Options set_options(Bytes bytes, std::uint32_t revision, Family) {
+  const auto info = read_info<xt_set_info_match_v4>(bytes);
+  const auto simple = read_info<xt_set_info_match_v1>(bytes);
+  const bool counters = revision == 4 && info &&
+                        (info->packets.op != IPSET_COUNTER_NONE ||
+                         info->bytes.op != IPSET_COUNTER_NONE || info->flags != 0);
+  if ((revision != 1 && revision != 4) || (revision == 4 ? !info : !simple) || counters)
+    return std::nullopt;
+  const xt_set_info& set = revision == 4 ? info->match_set : simple->match_set;
+  if (set.dim > IPSET_DIM_MAX || (set.flags & IPSET_RETURN_NOMATCH) != 0)
+    return std::nullopt;
+  std::vector<std::string> sides;
+  for (int i = 1; i <= set.dim; ++i)
+    sides.emplace_back((set.flags >> i & 1) != 0 ? "src" : "dst");
+  return std::vector{option("match-set", {fmt::format("#{}", set.index), join(sides, ",")},
+                            (set.flags & IPSET_INV_MATCH) != 0)};
+}
+
+// `--set` alone is told from the others.
+Options recent_options(Bytes bytes, std::uint32_t revision, Family) {
+  const auto info = read_info<xt_recent_mtinfo_v1>(bytes);
+  const auto older = read_info<xt_recent_mtinfo>(bytes);
+  if (revision > 1 || (revision == 1 ? !info : !older))
+    return std::nullopt;
+  const std::uint8_t kind = revision == 1 ? info->check_set : older->check_set;
+  const std::uint8_t inverted = revision == 1 ? info->invert : older->invert;
+  const auto name = revision == 1 ? text_in(info->name) : text_in(older->name);
+  const std::uint32_t seconds = revision == 1 ? info->seconds : older->seconds;
+  const std::uint32_t hits = revision == 1 ? info->hit_count : older->hit_count;
+  const char* verb = (kind & XT_RECENT_SET) != 0      ? "set"
+                     : (kind & XT_RECENT_CHECK) != 0  ? "rcheck"
+                     : (kind & XT_RECENT_UPDATE) != 0 ? "update"
+                                                      : "remove";
+  return std::vector{option(verb, {}, inverted != 0), option("seconds", {std::to_string(seconds)}),
+                     option("hitcount", {std::to_string(hits)}),
+                     option("name", {name.value_or("?")})};
+}
+
+Options socket_options(Bytes bytes, std::uint32_t revision, Family) {
+  const auto info = read_info<xt_socket_mtinfo1>(bytes);
+  if (revision == 0)
+    return std::vector<Option>{};
+  if (revision > 3 || !info || (info->flags & ~XT_SOCKET_FLAGS_V3) != 0)
+    return std::nullopt;
+  std::vector<Option> options;
+  for (const auto& [flag, name] : {std::pair{XT_SOCKET_TRANSPARENT, "transparent"},
+                                   std::pair{XT_SOCKET_NOWILDCARD, "nowildcard"},
+                                   std::pair{XT_SOCKET_RESTORESKMARK, "restore-skmark"}})
+    if ((info->flags & flag) != 0)
+      options.push_back(option(name, {}));
+  return options;
+}
+
+std::string date_text(std::uint32_t seconds) {
+  const std::chrono::sys_seconds time{std::chrono::seconds(seconds)};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+Options time_options(Bytes bytes, std::uint32_t, Family) {
+  constexpr std::uint32_t last_date = 0x7fffffff;  // iptables' default
+  const auto info = read_info<xt_time_info>(bytes);
+  if (!info || (info->flags & ~XT_TIME_ALL_FLAGS) != 0 || info->date_start > last_date ||
+      info->date_stop > last_date || info->daytime_start > XT_TIME_MAX_DAYTIME ||
+      info->daytime_stop > XT_TIME_MAX_DAYTIME)
+    return std::nullopt;
+  const auto clock = [](std::uint32_t seconds) { return date_text(seconds).substr(11); };
+  std::vector<Option> options{option("timestart", {clock(info->daytime_start)}),
+                              option("timestop", {clock(info->daytime_stop)})};
+  if (info->date_start != 0)
+    options.push_back(option("datestart", {date_text(info->date_start)}));
+  if (info->date_stop != last_date)
+    options.push_back(option("datestop", {date_text(info->date_stop)}));
+  if (info->monthdays_match != XT_TIME_ALL_MONTHDAYS)
+    options.push_back(option("monthdays", {hex(info->monthdays_match)}));
+  std::vector<std::string> days;
+  for (int day = 1; day <= 7; ++day)
+    if ((info->weekdays_match >> day & 1) != 0)
+      days.push_back(std::to_string(day));
+  if (days.empty())
+    return std::nullopt;
+  if (days.size() < 7)
+    options.push_back(option("weekdays", {join(days, ",")}));
+  if ((info->flags & XT_TIME_LOCAL_TZ) != 0)
+    options.push_back(option("kerneltz", {}));
+  if ((info->flags & XT_TIME_CONTIGUOUS) != 0)
+    options.push_back(option("contiguous", {}));
+  return options;
+}
+
+// What holds for every packet, or says something else each time: nothing is read of it.
+Options no_options(Bytes, std::uint32_t, Family) {
+  return std::vector<Option>{};
+}
+
+// Equal bytes ask the same question. Long runs of zeros are told by their length.
+Options as_bytes(Bytes bytes, std::uint32_t revision, Family) {
+  std::string text = fmt::format("{}:", revision);
+  while (!bytes.empty()) {
+    const std::size_t zeros = std::min(bytes.find_first_not_of('\0'), bytes.size());
+    text += zeros > 3 ? fmt::format("-{}-", zeros)
+                      : fmt::format("{:02x}", static_cast<std::uint8_t>(bytes.front()));
+    bytes.remove_prefix(zeros > 3 ? zeros : 1);
+  }
+  return std::vector{option("info", {text})};
+}
+
+using Reader = Options (*)(Bytes, std::uint32_t, Family);
+
+constexpr std::pair<std::string_view, Reader> kReaders[] = {
+    {"addrtype", addrtype_options},
+    {"cgroup", cgroup_options},
+    {"comment", no_options},
+    {"connbytes", no_options},
+    {"connlimit", no_options},
+    {"connmark", mark_options},
+    {"conntrack", conntrack_options},
+    {"cpu", cpu_options},
+    {"devgroup", devgroup_options},
+    {"dscp", dscp_options},
+    {"ecn", ecn_options},
+    {"esp", esp_options},
+    {"hashlimit", no_options},
+    {"helper", helper_options},
+    {"hl", ttl_options},
+    {"icmp", icmp_options},
+    {"icmp6", icmp_options},
+    {"iprange", iprange_options},
+    {"length", length_options},
+    {"limit", no_options},
+    {"mac", mac_options},
+    {"mark", mark_options},
+    {"multiport", multiport_options},
+    {"nfacct", no_options},
+    {"owner", owner_options},
+    {"physdev", as_bytes},
+    {"pkttype", pkttype_options},
+    {"policy", as_bytes},
+    {"quota", no_options},
+    {"realm", realm_options},
+    {"recent", recent_options},
+    {"rpfilter", as_bytes},
+    {"sctp", sctp_options},
+    {"set", set_options},
+    {"socket", socket_options},
+    {"state", state_options},
+    {"statistic", no_options},
+    {"string", as_bytes},
+    {"tcp", tcp_options},
+    {"tcpmss", tcpmss_options},
+    {"time", time_options},
+    {"tos", tos_options},
+    {"ttl", ttl_options},
+    {"u32", as_bytes},
+    {"udp", udp_options},
+    {"udplite", udp_options},
+};
+
+}  // namespace
+
+Module module_of(const nft::XtMatch& match, Family family) {
+  Module module{.name = match.name};
+  const auto* reader =
+      std::ranges::find(kReaders, match.name, [](const auto& pair) { return pair.first; });
+  auto options = reader == std::end(kReaders) ? std::nullopt
+                                              : reader->second(match.info, match.revision, family);
+  if (options)
+    module.options = std::move(*options);
+  else
+    module.strange = fmt::format("match {} rev {}", match.name, match.revision);
+  return module;
+}
+
+}  // namespace quay::xt
