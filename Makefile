@@ -2,7 +2,7 @@
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 BUILD := build/release
 
-.PHONY: all setup build run test lint unit sanitize kernel lab bench clean
+.PHONY: all setup build run test lint unit sanitize kernel lab bench fuzz clean
 
 all: build
 
@@ -35,6 +35,16 @@ kernel: build
 
 lab: setup
 	@$(SUDO) scripts/lab-tests
+
+# How long each fuzzer runs, in seconds.
+FUZZ_SECONDS := 30
+
+fuzz: setup
+	@cmake --preset fuzz > /dev/null
+	@cmake --build --preset fuzz
+	@mkdir -p build/fuzz/corpus
+	@build/fuzz/tests/fuzz/nft_messages_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
+	  build/fuzz/corpus tests/captures
 
 bench: build
 	@$(SUDO) $(BUILD)/bench/quaymaster-bench

@@ -4,7 +4,6 @@
 #include <array>
 #include <iterator>
 #include <span>
-#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +13,7 @@
 
 #include "base/text.h"
 #include "language/masked_numbers.h"
+#include "language/nft_constraints.h"
 
 namespace quay::nft {
 namespace {
@@ -25,115 +25,6 @@ using filter::Number;
 using filter::Numbers;
 using filter::Values;
 using Reading = Origin::Reading;
-
-constexpr std::size_t kMostBoxes = 4096;  // of one pair of bounds
-
-Number ones(int bits) {
-  return bits >= 128 ? ~Number{0} : (Number{1} << bits) - 1;
-}
-
-// What is asked of an origin: bits that are given, and parts between two numbers.
-struct Constraint {
-  struct Part {
-    int high = 0;
-    int low = 0;
-    Number first = 0;
-    Number last = 0;
-  };
-  Number mask = 0;
-  Number value = 0;
-  std::vector<Part> parts;
-
-  bool allows(Number number) const {
-    return (number & mask) == value && std::ranges::all_of(parts, [number](const Part& part) {
-             const Number there = (number >> part.low) & ones(part.high - part.low + 1);
-             return there >= part.first && there <= part.last;
-           });
-  }
-};
-
-using Constraints = std::map<std::int16_t, Constraint>;
-
-// Adds one piece's bounds; false when nothing is left.
-bool constrain(Constraints& constraints, const Piece& piece, Number first, Number last) {
-  if (piece.origin == kConstant)
-    return first <= piece.value && piece.value <= last;
-  const Number all = ones(piece.bits());
-  if (piece.flipped)
-    std::tie(first, last) = std::pair{all ^ last, all ^ first};
-  if (first == 0 && last == all)
-    return true;
-  Constraint& constraint = constraints[piece.origin];
-  if (first != last) {
-    constraint.parts.push_back({piece.high, piece.low, first, last});
-    return true;
-  }
-  const Number mask = all << piece.low;
-  const Number value = first << piece.low;
-  if (((constraint.value ^ value) & constraint.mask & mask) != 0)
-    return false;
-  constraint.mask |= mask;
-  constraint.value |= value;
-  return true;
-}
-
-// Up to 128 bits of bytes, from a bit on.
-Number bits_of(std::string_view bytes, std::size_t at, int count) {
-  Number number = 0;
-  for (std::size_t i = at; i < at + static_cast<std::size_t>(count); ++i)
-    number = number << 1 | (static_cast<std::uint8_t>(bytes[i / 8]) >> (7 - i % 8) & 1U);
-  return number;
-}
-
-// A part of bounds, from a piece on.
-struct Rest {
-  std::span<const Piece> pieces;
-  std::size_t at = 0;  // the first bit
-  std::string_view first;
-  std::string_view last;
-  bool above = true;  // `first` is still a bound
-  bool below = true;  // and `last`
-};
-
-// Puts every way to be within the bounds behind `found`: bytes that begin with more than the first
-// ones are free in what follows. False when there are too many ways.
-bool ways(Rest rest, Constraints constraints, std::vector<Constraints>& found) {
-  while (!rest.pieces.empty() && (rest.above || rest.below)) {
-    const Piece& piece = rest.pieces.front();
-    const Number all = ones(piece.bits());
-    const Number first = rest.above ? bits_of(rest.first, rest.at, piece.bits()) : 0;
-    const Number last = rest.below ? bits_of(rest.last, rest.at, piece.bits()) : all;
-    rest.pieces = rest.pieces.subspan(1);
-    rest.at += static_cast<std::size_t>(piece.bits());
-    if (first > last)
-      return true;
-    if (rest.pieces.empty() || (first == last && rest.above && rest.below) ||
-        (!rest.above && !rest.below)) {
-      if (!constrain(constraints, piece, first, last))
-        return true;
-      continue;
-    }
-    // The least and the greatest beginning go on with their bounds, those between are free.
-    const auto branch = [&](Number from, Number to, bool above, bool below) {
-      Rest next = rest;
-      next.above = above;
-      next.below = below;
-      Constraints narrowed = constraints;
-      return !constrain(narrowed, piece, from, to) || ways(next, std::move(narrowed), found);
-    };
-    if (first == last)
-      return branch(first, last, rest.above, rest.below);
-    if (rest.above && !branch(first, first, true, false))
-      return false;
-    const Number from = rest.above ? first + 1 : first;
-    const Number to = rest.below ? last - 1 : last;
-    if (from <= to && !branch(from, to, false, false))
-      return false;
-    return !rest.below || branch(last, last, false, true);
-  }
-  found.push_back(std::move(constraints));
-  return found.size() <= kMostBoxes;
-}
 
 std::optional<Numbers> within(const Constraint::Part& part, int bits) {
   const int above = bits - 1 - part.high;
@@ -302,8 +193,8 @@ std::optional<std::vector<Box>> boxes_within(const std::vector<Bounds>& bounds,
   std::vector<Constraints> found{{}};
   for (const Bounds& one : bounds) {
     std::vector<Constraints> next;
-    for (Constraints& constraints : found)
-      if (!ways({one.pieces, 0, one.first, one.last}, std::move(constraints), next))
+    for (const Constraints& constraints : found)
+      if (!add_ways(one.pieces, one.first, one.last, constraints, next))
         return std::nullopt;
     found = std::move(next);
   }

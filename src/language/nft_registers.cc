@@ -19,7 +19,7 @@ bool bit_of(std::string_view bytes, std::size_t number) {
 // Where in a register's words, in memory order, the nth bit of a 32-bit number lies, counted from
 // its highest.
 std::size_t in_word(std::size_t n) {
-  return kTurned ? (3 - n / 8) * 8 + n % 8 : n;
+  return kTurned ? 24 - n / 8 * 8 + n % 8 : n;
 }
 
 }  // namespace
@@ -79,7 +79,7 @@ void Registers::mask(const Bitwise& bitwise) {
 bool Registers::shift(const Shift& shift) {
   if (shift.bits == 0 || shift.bits >= kWord || shift.length == 0 || shift.length > kBits / 8)
     return false;
-  const std::size_t size = (shift.length * 8 + kWord - 1) / kWord * kWord;
+  const std::size_t size = (std::size_t{shift.length} * 8 + kWord - 1) / kWord * kWord;
   const auto at = [](std::size_t n) { return n / kWord * kWord + in_word(n % kWord); };
   std::vector<Bit> bits(size);
   for (std::size_t i = 0; i < size; ++i) {
@@ -99,7 +99,7 @@ bool Registers::turn(const Byteorder& order) {
   if ((size != 2 && size != 4 && size != 8) || order.length == 0 || order.length > kBits / 8 ||
       order.length % size != 0 || order.operation > NFT_BYTEORDER_HTON)
     return false;
-  std::vector<Bit> bits(order.length * 8);
+  std::vector<Bit> bits(std::size_t{order.length} * 8);
   for (std::size_t i = 0; i < bits.size(); ++i) {
     const std::size_t byte = i / 8;
     const std::size_t other = kTurned ? byte / size * size + (size - 1 - byte % size) : byte;
@@ -120,25 +120,37 @@ Bit Registers::bit(Register from, std::size_t number) const {
   return at < kBits ? bits_[at] : Bit{};
 }
 
+namespace {
+
+// Makes a piece one bit longer; false when the bit does not belong to it.
+bool extend(Piece& piece, const Bit& bit) {
+  if (piece.origin != bit.origin || piece.bits() == 128)
+    return false;
+  if (bit.origin == kConstant) {
+    ++piece.high;
+    piece.value = piece.value << 1 | (bit.flipped ? 1U : 0U);
+    return true;
+  }
+  if (piece.low != bit.index + 1 || piece.flipped != bit.flipped)
+    return false;
+  piece.low = bit.index;
+  return true;
+}
+
+Piece piece_of(const Bit& bit) {
+  if (bit.origin == kConstant)
+    return {.value = bit.flipped ? 1U : 0U};
+  return {bit.origin, bit.index, bit.index, bit.flipped, 0};
+}
+
+}  // namespace
+
 std::vector<Piece> Registers::pieces(Register from, std::size_t bytes) const {
   std::vector<Piece> pieces;
   for (std::size_t i = 0; i < bytes * 8; ++i) {
     const Bit one = bit(from, i);
-    Piece* last = pieces.empty() ? nullptr : &pieces.back();
-    if (last != nullptr && last->origin == one.origin && last->bits() < 128) {
-      if (one.origin == kConstant) {
-        ++last->high;
-        last->value = last->value << 1 | (one.flipped ? 1U : 0U);
-        continue;
-      }
-      if (last->low == one.index + 1 && last->flipped == one.flipped) {
-        last->low = one.index;
-        continue;
-      }
-    }
-    const int index = one.origin == kConstant ? 0 : one.index;
-    pieces.push_back(
-        {one.origin, index, index, one.flipped, one.origin == kConstant && one.flipped ? 1U : 0U});
+    if (pieces.empty() || !extend(pieces.back(), one))
+      pieces.push_back(piece_of(one));
   }
   return pieces;
 }

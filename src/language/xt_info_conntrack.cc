@@ -1,5 +1,3 @@
-#include "language/xt_info_conntrack.h"
-
 #include <cstddef>
 #include <utility>
 
@@ -7,6 +5,8 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_state.h>
+
+#include "language/xt_info_matches.h"
 
 namespace quay::xt {
 namespace {
