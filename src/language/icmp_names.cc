@@ -12,7 +12,7 @@ namespace {
 using Name = std::pair<std::uint8_t, std::string_view>;
 
 // IANA's ICMP and ICMPv6 parameters.
-constexpr std::array<Name, 10> kIcmp{{
+constexpr std::array<Name, 15> kIcmp{{
     {0, "echo-reply"},
     {3, "destination-unreachable"},
     {4, "source-quench"},
@@ -23,8 +23,13 @@ constexpr std::array<Name, 10> kIcmp{{
     {11, "time-exceeded"},
     {12, "parameter-problem"},
     {13, "timestamp-request"},
+    {14, "timestamp-reply"},
+    {15, "info-request"},
+    {16, "info-reply"},
+    {17, "address-mask-request"},
+    {18, "address-mask-reply"},
 }};
-constexpr std::array<Name, 15> kIcmpv6{{
+constexpr std::array<Name, 19> kIcmpv6{{
     {1, "destination-unreachable"},
     {2, "packet-too-big"},
     {3, "time-exceeded"},
@@ -34,11 +39,15 @@ constexpr std::array<Name, 15> kIcmpv6{{
     {130, "mld-listener-query"},
     {131, "mld-listener-report"},
     {132, "mld-listener-done"},
+    {132, "mld-listener-reduction"},
     {133, "nd-router-solicit"},
     {134, "nd-router-advert"},
     {135, "nd-neighbor-solicit"},
     {136, "nd-neighbor-advert"},
     {137, "nd-redirect"},
+    {138, "router-renumbering"},
+    {141, "ind-neighbor-solicit"},
+    {142, "ind-neighbor-advert"},
     {143, "mld2-listener-report"},
 }};
 
