@@ -7,6 +7,7 @@
 #include "app/inventory.h"
 #include "base/text.h"
 #include "language/iptables_save.h"
+#include "language/nft_json.h"
 #include "language/ufw_files.h"
 
 namespace quay {
@@ -57,9 +58,14 @@ Parsed<filter::Ruleset> load_filter(Files& files, const std::string& path) {
   const auto text = files.read(path);
   if (!text)
     return {{}, {text.error()}};
+  if (trim(*text).starts_with('{'))
+    return parse_nft_json(*text, path);
   if (looks_like_iptables(*text))
     return parse_iptables_save(*text, path, family_of(*text), load_port_names(files));
-  return {{}, {{path, "is neither what iptables-save writes nor a folder of ufw's"}}};
+  return {
+      {},
+      {{path,
+        "is neither what `nft -j list ruleset` or iptables-save writes nor a folder of ufw's"}}};
 }
 
 filter::Ruleset join(filter::Ruleset first, filter::Ruleset second) {

@@ -9,8 +9,9 @@
 
 namespace quay {
 
-// A file that iptables-save or ip6tables-save wrote, or a folder of ufw's (/etc/ufw). Which it is,
-// is read off its text. Fails with every fault that the reader found, or when it is none of these.
+// A file that `nft -j list ruleset`, iptables-save or ip6tables-save wrote, or a folder of ufw's
+// (/etc/ufw). Which it is, is read off its text. Fails with every fault that the reader found, or
+// when it is none of these.
 Parsed<filter::Ruleset> load_filter(Files& files, const std::string& path);
 
 // Two halves of one host's filter as one.

@@ -319,7 +319,9 @@ void Verbs::add_offline() {
                 return quay::analyze_filters(context, arguments_.words);
               });
   analyze->footer(
-      "A file is what iptables-save or ip6tables-save wrote, or a folder such as /etc/ufw:\n"
+      "A file is what `nft -j list ruleset`, iptables-save or ip6tables-save wrote, or a folder "
+      "such\n"
+      "as /etc/ufw:\n"
       "  quaymaster analyze rules.v4\n"
       "  quaymaster analyze rules.v4 rules.v6      the two halves of one filter\n"
       "  quaymaster analyze before.v4 after.v4     the packets that they judge differently");
