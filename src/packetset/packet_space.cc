@@ -15,6 +15,9 @@ constexpr std::size_t kIcmpType = 6;
 constexpr std::size_t kInterface = 7;
 constexpr std::size_t kLevels = 8;
 
+// Some 200 MB. Policies as they are found take some thousand.
+constexpr std::size_t kMostNodes = 1'500'000;
+
 constexpr std::array<std::size_t, kLevels> kWiden{
     kSourcePort, kState, kInterface, kSource, kDestination, kProtocol, kDestinationPort, kIcmpType};
 
@@ -52,7 +55,7 @@ PacketSpace::PacketSpace(Family family, const InterfaceNames& names, std::span<c
   add(kDestinationPort, destination_ports_);
   add(kIcmpType, icmp_types_);
   add(kState, states_);
-  store_ = std::make_unique<DiagramStore>(weights);
+  store_ = std::make_unique<DiagramStore>(weights, kMostNodes);
 }
 
 Diagram PacketSpace::diagram(const Box& box, Outcomes inside, Outcomes outside) {
