@@ -168,6 +168,7 @@ class Comparison {
         for (const Family family : {Family::V4, Family::V6}) {
           View view(direction, family, before_, after_, names_, origins_);
           note_services(direction, family, view);
+          effects_.complete = effects_.complete && !view.store().exhausted();
         }
     for (const std::string& name : stopped_)
       if (!accepting_.contains(name))
@@ -243,14 +244,23 @@ bool Comparison::same(Direction direction) const {
 void Comparison::compare(Direction direction) {
   std::array<View, 2> views{View(direction, Family::V4, before_, after_, names_, origins_),
                             View(direction, Family::V6, before_, after_, names_, origins_)};
-  Regions opened;
+  Regions opened;    // by rules that accept
+  Regions let_go;    // by the end of rules that refused
   Regions closed;    // by rules that refuse
   Regions given_up;  // by the end of rules that accepted
   for (std::size_t i = 0; i < views.size(); ++i) {
     View& view = views[i];
     const Diagram opens = view.opened();
-    for (const std::uint32_t decider : view.after(opens))
-      opened[decider].packets[i] = view.decided_after(opens, decider);
+    for (const std::uint32_t decider : view.after(opens)) {
+      const Diagram accepted = view.decided_after(opens, decider);
+      if (!is_default(decider)) {
+        opened[decider].packets[i] = accepted;
+        continue;
+      }
+      for (const std::uint32_t former : view.before(accepted))
+        let_go[is_default(former) ? decider : former].packets[i] =
+            view.decided_before(accepted, former);
+    }
     const Diagram closes = view.closed();
     for (const std::uint32_t decider : view.after(closes)) {
       const Diagram refused = view.decided_after(closes, decider);
@@ -265,6 +275,7 @@ void Comparison::compare(Direction direction) {
     note_services(direction, i == 0 ? Family::V4 : Family::V6, view);
   }
   tell(direction, views, opened, new_policy_, effects_.opens);
+  tell(direction, views, let_go, old_policy_, effects_.opens);
   tell(direction, views, given_up, old_policy_, effects_.closes);
   tell(direction, views, closed, new_policy_, effects_.closes);
   for (View& view : views)

@@ -17,6 +17,12 @@ Compilation compiled(const std::string& text) {
   return result;
 }
 
+// Keys of the top stand before the tables.
+std::string with_interfaces(const std::string& policy) {
+  const std::size_t tables = std::min(policy.find('['), policy.size());
+  return policy.substr(0, tables) + kInterfaces + policy.substr(tables);
+}
+
 std::string lines(const std::vector<Effect>& effects) {
   std::string result;
   for (const Effect& effect : effects)
@@ -50,6 +56,9 @@ TEST(Effects, SayWhatOpensAndCloses) {
        "[[rules]]\nrule = \"allow in on eth0 to any port 8080 proto tcp\"\n"
        "[[rules]]\nrule = \"allow 8080/tcp\"\n",
        "8080/tcp in on lan (rule 1)\n8080/tcp in on any but lan (rule 2)\n", ""},
+      // A refusing rule ends where the default accepts.
+      {"profile = \"standard\"\n[[rules]]\nrule = \"deny out 9999/tcp\"\n",
+       "profile = \"standard\"\n", "9999/tcp out on any but ip70 (rule 1)\n", ""},
       // The order of own rules.
       {"[[rules]]\nrule = \"allow 80/tcp\"\n[[rules]]\nrule = \"deny from 10.0.0.1\"\n",
        "[[rules]]\nrule = \"deny from 10.0.0.1\"\n[[rules]]\nrule = \"allow 80/tcp\"\n", "",
@@ -66,12 +75,8 @@ TEST(Effects, SayWhatOpensAndCloses) {
        "routed packets forward (profile enhanced)\n", ""},
   };
   for (const Row& row : rows) {
-    // Keys of the top stand before the tables.
-    const bool top = row.before.starts_with("forward");
-    const Effects found =
-        effects(compiled(top ? row.before + kInterfaces : kInterfaces + row.before),
-                compiled(top ? row.after + kInterfaces : kInterfaces + row.after),
-                shipped_catalogue(), kNow);
+    const Effects found = effects(compiled(with_interfaces(row.before)),
+                                  compiled(with_interfaces(row.after)), shipped_catalogue(), kNow);
     EXPECT_EQ(lines(found.opens), row.opens) << row.before << "->\n" << row.after;
     EXPECT_EQ(lines(found.closes), row.closes) << row.before << "->\n" << row.after;
   }

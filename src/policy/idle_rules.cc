@@ -64,7 +64,8 @@ class Look {
         names_(names),
         space_(family, names, boxes()) {}
 
-  void take(std::vector<Group>& groups) {
+  // False when the rules are too many to tell.
+  bool take(std::vector<Group>& groups) {
     std::vector<Diagram> steps;
     for (std::size_t number = 0; number < groups.size(); ++number) {
       const Group& group = groups[number];
@@ -76,6 +77,8 @@ class Look {
             steps.push_back(step(i, number));
     }
     const Diagram all = space_.store().decide(steps);
+    if (space_.store().exhausted())
+      return false;
     for (const Outcomes outcomes : space_.store().outcomes(all)) {
       const Decision decision = Decision::of(outcomes);
       if (decision.number == 0)
@@ -88,6 +91,7 @@ class Look {
     for (std::size_t number = 0; number < groups.size(); ++number)
       if (!groups[number].decides && operator_made(rules_[groups[number].first]))
         find_deciders(groups, number, all);
+    return !space_.store().exhausted();
   }
 
  private:
@@ -123,9 +127,10 @@ class Look {
   }
   // Whose rules decide the packets of a dead one.
   void find_deciders(std::vector<Group>& groups, std::size_t number, Diagram all) {
-    const Diagram mine =
-        space_.store().intersect(space_.diagram(wire(), kMostOutcomes, 0),
-                                 space_.store().intersect(region(groups[number]), all));
+    const Diagram every = space_.store().intersect(region(groups[number]), all);
+    const Diagram on_wire =
+        space_.store().intersect(space_.diagram(wire(), kMostOutcomes, 0), every);
+    const Diagram mine = on_wire != 0 ? on_wire : every;
     for (const Outcomes outcomes : space_.store().outcomes(mine))
       if (const std::uint32_t other = outcomes >> 6; other != 0 && other != number + 1)
         groups[number].deciders.insert(other - 1);
@@ -154,7 +159,8 @@ std::vector<IdleRule> idle_rules(const RuleList& rules) {
     if (std::none_of(rules.begin(), rules.end(), asked_for))
       continue;
     for (const Family family : {Family::V4, Family::V6})
-      Look(rules, direction, family, names).take(groups);
+      if (!Look(rules, direction, family, names).take(groups))
+        return found;
   }
   for (const Group& group : groups) {
     const Rule& rule = rules[group.first];

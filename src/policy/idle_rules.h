@@ -14,7 +14,8 @@ struct IdleRule {
 };
 
 // Finds them among own rules and openings, in order. What ends by itself hides nothing, and makes
-// nothing redundant. A rule that logs or limits is never redundant. `rules` is what compile() made,
+// nothing redundant. A rule that logs or limits is never redundant. None is
+// found where the rules are too many to tell. `rules` is what compile() made,
 // and outlives the result.
 std::vector<IdleRule> idle_rules(const RuleList& rules);
 
