@@ -10,7 +10,9 @@ Result<NftListing> KernelTable::read() {
     return fail(text.error());
   if (text->empty())
     return NftListing{};
-  return parse_nft_listing(*text);
+  auto listing = parse_nft_listing(*text);
+  // A table of our name that cannot be read is somebody else's work, and is replaced like any.
+  return listing ? std::move(*listing) : NftListing{.unknown = {listing.error().text()}};
 }
 
 Result<Slot> KernelTable::replace_from(const NftListing& before, bool present,

@@ -14,7 +14,8 @@ class KernelTable {
   // `firewall` outlives this.
   explicit KernelTable(Firewall& firewall) : firewall_(firewall) {}
 
-  // What the kernel holds now. An empty table when it holds none.
+  // What the kernel holds now. An empty table when it holds none; one with something unknown when
+  // what it holds cannot be read. Fails when the kernel cannot be asked.
   Result<NftListing> read();
 
   // Makes the kernel hold exactly `table`, whatever it holds now. Returns the slot in use

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <string_view>
 #include <system_error>
 
@@ -51,6 +52,7 @@ Result<void> NftDump::send(const Question& question) {
   alignas(nlmsghdr) std::array<char, 1024> request{};
   nlmsghdr* message = mnl_nlmsg_put_header(request.data());
   message->nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8) | question.type;
+  message->nlmsg_seq = ++question_;
   message->nlmsg_flags =
       static_cast<std::uint16_t>(NLM_F_REQUEST | (question.dump ? NLM_F_DUMP : NLM_F_ACK));
   auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
@@ -71,15 +73,22 @@ namespace {
 
 // Takes the messages of one packet from the kernel. Returns the error that ends the answer, 0 where
 // it ends well, nullopt while there is more to come.
-std::optional<int> take(std::string_view packet, std::string& answer, bool& interrupted) {
+std::optional<int> take(std::string_view packet, std::uint32_t question, std::string& answer,
+                        bool& interrupted) {
   const auto* part = reinterpret_cast<const nlmsghdr*>(packet.data());
   int rest = static_cast<int>(packet.size());
   for (; mnl_nlmsg_ok(part, rest); part = mnl_nlmsg_next(part, &rest)) {
+    // What is left of an answer that was given up.
+    if (part->nlmsg_seq != question)
+      continue;
     interrupted = interrupted || (part->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-    if (part->nlmsg_type == NLMSG_DONE)
-      return 0;
-    if (part->nlmsg_type == NLMSG_ERROR)
-      return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(part))->error;
+    // Both begin with the error: a dump may fail on its way, too.
+    if (part->nlmsg_type == NLMSG_DONE || part->nlmsg_type == NLMSG_ERROR) {
+      int error = 0;
+      if (mnl_nlmsg_get_payload_len(part) >= sizeof error)
+        std::memcpy(&error, mnl_nlmsg_get_payload(part), sizeof error);
+      return -error;
+    }
     answer.append(reinterpret_cast<const char*>(part), part->nlmsg_len);
     answer.resize(NLMSG_ALIGN(answer.size()));
   }
@@ -98,7 +107,8 @@ Result<std::optional<std::string>> NftDump::ask(const Question& question) {
     if (size < 0 && errno != EINTR)
       return fail(kernel_error(errno));
     if (size > 0)
-      error = take({buffer.data(), static_cast<std::size_t>(size)}, answer, interrupted_);
+      error =
+          take({buffer.data(), static_cast<std::size_t>(size)}, question_, answer, interrupted_);
     if (error == ENOENT)
       return std::nullopt;
     if (error && *error != 0)
@@ -111,8 +121,11 @@ Result<std::string> NftDump::generation() {
   const auto answer = ask({.type = NFT_MSG_GETGEN, .dump = false});
   if (!answer)
     return fail(answer.error());
+  const std::string message = answer->value_or("");
+  if (message.size() < sizeof(nlmsghdr))
+    return fail(Error{"kernel", "does not tell the generation of its ruleset"});
   // The message's own number changes with every question.
-  return answer->value_or("").substr(sizeof(nlmsghdr));
+  return message.substr(sizeof(nlmsghdr));
 }
 
 Result<std::optional<nft::Table>> NftDump::read(std::uint8_t family, const std::string& name) {

@@ -42,7 +42,8 @@ class NftDump {
   auto unchanged(const Read& read) -> decltype(read());
 
   mnl_socket* socket_;
-  bool interrupted_ = false;  // a dump was, by a change
+  std::uint32_t question_ = 0;  // the number of the last one
+  bool interrupted_ = false;    // a dump was, by a change
 };
 
 }  // namespace quay

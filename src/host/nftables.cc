@@ -1,5 +1,6 @@
 #include "host/nftables.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
@@ -74,8 +75,13 @@ Result<std::string> Nftables::list() {
     return std::string();
   if (auto text = nft_listing(*table))
     return std::move(*text);
-  // Something strange is in it; nft has words for that.
-  return command("list table inet quaymaster");
+  // Something strange is in it. nft has words for most of that, but leaves out what it does not
+  // know itself: so the listing says in any case that it is not all ours.
+  auto text = command("list table inet quaymaster");
+  if (text)
+    text->insert(std::min(text->find('\n'), text->size() - 1) + 1,
+                 "\tsomething that quaymaster did not write\n");
+  return text;
 }
 
 Result<filter::Ruleset> Nftables::ruleset() {

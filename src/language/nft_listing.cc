@@ -92,10 +92,22 @@ Text chain_text(const nft::Chain& chain, const nft::Table& table) {
   return text + "\t}\n";
 }
 
+// The kernel takes any bytes for a name; what the listing says must not hang on them.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '/';
+  });
+}
+
 }  // namespace
 
 std::optional<std::string> nft_listing(const nft::Table& table) {
-  if (table.flags != 0 || !table.unknown.empty() || !table.flowtables.empty())
+  const auto has_plain_name = [](const auto& part) { return is_plain_name(part.name); };
+  if (table.flags != 0 || !table.unknown.empty() || !table.flowtables.empty() ||
+      !std::ranges::all_of(table.chains, has_plain_name) ||
+      !std::ranges::all_of(table.sets, has_plain_name) ||
+      !std::ranges::all_of(table.objects, has_plain_name))
     return std::nullopt;
   std::string text = fmt::format("table inet {} {{\n", table.name);
   for (const nft::Object& object : table.objects) {

@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 #include <rapidcheck/gtest.h>
 
+#include "language/nft_rule_text.h"
 #include "language/nft_table.h"
 
 namespace quay {
@@ -64,6 +66,33 @@ TEST(NftMessages, AreReadWhateverTheyHold) {
     nft::Table table = our_table();
     static_cast<void>(read_nft_messages(bytes, table));
   }));
+}
+
+// Names are any bytes to the kernel; none may write lines of a listing.
+TEST(NftMessages, NamesAreNoLines) {
+  nft::Table table = our_table();
+  ASSERT_TRUE(read_nft_messages(capture("own-table.nlmsg"), table));
+  const auto listed_with = [&](const auto& change) {
+    nft::Table changed = table;
+    change(changed);
+    return nft_listing(changed).has_value();
+  };
+  EXPECT_TRUE(listed_with([](nft::Table&) {}));
+  const std::string forged = "a {\n\t}\n\tchain b";
+  EXPECT_FALSE(listed_with([&](nft::Table& t) { t.chains.push_back({.name = forged}); }));
+  EXPECT_FALSE(listed_with(
+      [&](nft::Table& t) { t.objects.push_back({.name = forged, .type = NFT_OBJECT_COUNTER}); }));
+  EXPECT_FALSE(listed_with([](nft::Table& t) { t.rules.front().comment = "a\n\t\taccept"; }));
+}
+
+// A register is what was last loaded over any part of it.
+TEST(NftMessages, LaterLoadsOverwriteEarlierOnes) {
+  const nft::Meta name{.key = NFT_META_IIFNAME, .to = 8};
+  const nft::Payload over{.base = NFT_PAYLOAD_TRANSPORT_HEADER, .offset = 2, .length = 2, .to = 9};
+  const nft::Compare compare{
+      .operation = NFT_CMP_EQ, .from = 8, .value = std::string("eth0").append(12, '\0')};
+  EXPECT_TRUE(nft_rule_text({.expressions = {name, compare}}, {}));
+  EXPECT_FALSE(nft_rule_text({.expressions = {name, over, compare}}, {}));
 }
 
 // The rules of a capture with one expression made unknown cannot be listed.

@@ -74,6 +74,12 @@ Text interface_text(std::string_view bytes) {
   return fmt::format("\"{}\"", name);
 }
 
+// Whether a text can stand between quotes, on one line.
+bool quotable(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return static_cast<std::uint8_t>(c) >= ' ' && c != '"' && c != '\\'; });
+}
+
 Text part_text(const KeyPart& part, std::string_view bytes) {
   if (part.type == kInterfaceName)
     return interface_text(bytes);
@@ -97,17 +103,17 @@ class RuleWriter {
         return std::nullopt;
     }
     put_pending();
-    if (rule.comment.find_first_of("\"\\") != std::string::npos)
+    if (!quotable(rule.comment))
       return std::nullopt;
     if (!rule.comment.empty())
       put(fmt::format("comment \"{}\"", rule.comment));
     return join(words_, " ");
   }
 
-  bool operator()(const nft::Payload& load) { return keep(load.to, {.load = load}); }
-  bool operator()(const nft::Meta& load) { return keep(load.to, {.load = load}); }
+  bool operator()(const nft::Payload& load) { return keep(load.to, load, load.length); }
+  bool operator()(const nft::Meta& load) { return keep(load.to, load, meta_bytes(load.key)); }
   bool operator()(const nft::Conntrack& load) {
-    return load.key == NFT_CT_STATE && !load.direction && keep(load.to, {.load = load});
+    return load.key == NFT_CT_STATE && !load.direction && keep(load.to, load, 4);
   }
   bool operator()(const nft::Bitwise& mask) {
     const auto loaded = registers_.find(mask.from);
@@ -139,7 +145,7 @@ class RuleWriter {
   bool operator()(const nft::Limit& limit);
   bool operator()(const nft::Log& log) {
     if (!log.group || log.prefix.empty() || log.snapshot != 0 || log.threshold != 0 || log.level ||
-        log.flags || log.prefix.find_first_of("\"\\") != std::string::npos)
+        log.flags || !quotable(log.prefix))
       return false;
     return put(fmt::format("log prefix \"{}\" group {}", log.prefix, *log.group));
   }
@@ -172,8 +178,10 @@ class RuleWriter {
   static constexpr std::uint32_t kMetaTime = NFT_META_TIME_NS;
 
   // What a register holds.
+  using Load = std::variant<nft::Payload, nft::Meta, nft::Conntrack>;
   struct Loaded {
-    std::variant<nft::Payload, nft::Meta, nft::Conntrack> load;
+    Load load;
+    nft::Register words = 1;
     nft::Bytes mask;      // empty: everything
     bool turned = false;  // into the network's byte order
   };
@@ -182,8 +190,17 @@ class RuleWriter {
     const auto* meta = std::get_if<nft::Meta>(&loaded.load);
     return meta != nullptr && meta->key == key;
   }
-  bool keep(nft::Register to, Loaded loaded) {
-    registers_.insert_or_assign(to, std::move(loaded));
+  // At most: whatever may have been overwritten is no longer known.
+  static std::uint32_t meta_bytes(std::uint32_t key) {
+    return key == NFT_META_NFPROTO || key == NFT_META_L4PROTO ? 1 : key == kMetaTime ? 8 : 16;
+  }
+  bool keep(nft::Register to, const Load& load, std::uint32_t bytes) {
+    const auto words = static_cast<nft::Register>((bytes + 3) / 4);
+    std::erase_if(registers_, [&](const auto& known) {
+      const auto& [at, loaded] = known;
+      return at < to + words && to < at + loaded.words;
+    });
+    registers_.insert_or_assign(to, Loaded{.load = load, .words = words});
     return true;
   }
   bool put(std::string word) {

@@ -324,8 +324,11 @@ Result<NftListing> parse_nft_listing(std::string_view text) {
   NftListing listing;
   std::set<Slot> slots;
   std::map<Slot, std::map<std::string, NftMap>> maps;
+  std::set<std::pair<std::string, std::string>> seen;
   for (const Block& block : *blocks) {
-    if (block.kind == "counter") {
+    if (!seen.emplace(block.kind, block.name).second) {
+      listing.unknown.push_back(fmt::format("{} {} twice", block.kind, block.name));
+    } else if (block.kind == "counter") {
       listing.table.counters.insert(block.name);
     } else if (block.kind == "chain") {
       listing.table.chains[block.name] = parse_chain(block, slots, listing.unknown);

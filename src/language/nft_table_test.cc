@@ -49,6 +49,9 @@ TEST(NftTable, AListingWithSomethingUnknownIsNotSound) {
             std::vector<std::string>{"line flags dormant"});
   EXPECT_EQ(change("\tchain input", "\tset foo {\n\t}\n\tchain input").unknown,
             std::vector<std::string>{"set foo"});
+  EXPECT_EQ(
+      change("\tchain input", "\tcounter x {\n\t}\n\tcounter x {\n\t}\n\tchain input").unknown,
+      std::vector<std::string>{"counter x twice"});
   EXPECT_EQ(change("policy drop", "policy accept").unknown.size(), 2U);
   EXPECT_FALSE(change("\t\taccept\n", "").sound()) << "an input chain without rules";
   EXPECT_FALSE(parse_nft_listing("table ip filter {\n}\n"));

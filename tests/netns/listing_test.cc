@@ -134,6 +134,21 @@ TEST_F(Listing, NoForeignEditPassesUnseen) {
   }
 }
 
+// nft's own listing does not show everything that our decoder refuses.
+TEST_F(Listing, ALimitThatForgetsFasterIsSeen) {
+  const Policy policy = read_policy("[[rules]]\nrule = \"limit 22/tcp\"\n");
+  const NftTable table = nft_table(compile(policy, shipped_catalogue(), kNow).rules);
+  ASSERT_TRUE(gateway_->kernel().replace(table));
+  ASSERT_TRUE(gateway_->kernel().verify(table));
+  const std::string script = fmt::format("/tmp/quaytest-{}.nft", gateway_->inside().name());
+  shell("nft --stateless list table inet quaymaster > " + script);
+  shell("sed -i \"s/timeout 30s/timeout 1s/\" " + script);
+  shell("nft delete table inet quaymaster");
+  shell("nft -f " + script);
+  shell("rm " + script);
+  EXPECT_FALSE(gateway_->kernel().verify(table));
+}
+
 TEST_F(Listing, NoTableIsNoTable) {
   const auto table = dump_->table(NFPROTO_INET, "quaymaster");
   ASSERT_TRUE(table);
