@@ -1,6 +1,7 @@
 #include "policy/idle_rules.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -66,31 +67,21 @@ class Look {
 
   // False when the rules are too many to tell.
   bool take(std::vector<Group>& groups) {
-    std::vector<Diagram> steps;
-    for (std::size_t number = 0; number < groups.size(); ++number) {
-      const Group& group = groups[number];
-      if (rules_[group.first].until)
-        look_at_passing(groups[number], steps);
-      else
-        for (std::size_t i = group.first; i <= group.last; ++i)
-          if (rules_[i].direction == direction_)
-            steps.push_back(step(i, number));
-    }
-    const Diagram all = space_.store().decide(steps);
+    const Diagram all = decide(groups, [](const Group&) { return true; });
     if (space_.store().exhausted())
       return false;
-    for (const Outcomes outcomes : space_.store().outcomes(all)) {
-      const Decision decision = Decision::of(outcomes);
-      if (decision.number == 0)
-        continue;
-      Group& group = groups[decision.number - 1];
-      group.decides = true;
-      group.matters =
-          group.matters || decision.verdict != decision.otherwise || decision.verdict == kSpecial;
-    }
     for (std::size_t number = 0; number < groups.size(); ++number)
       if (!groups[number].decides && operator_made(rules_[groups[number].first]))
         find_deciders(groups, number, all);
+    return !space_.store().exhausted();
+  }
+
+  // A rule is not redundant when only a dead one of the operator's would stand in for it: people
+  // remove both. False as above.
+  bool take_without_dead(std::vector<Group>& groups) {
+    decide(groups, [this](const Group& group) {
+      return group.decides || !operator_made(rules_[group.first]);
+    });
     return !space_.store().exhausted();
   }
 
@@ -125,6 +116,33 @@ class Look {
     if (space_.store().subtract(region(group), decided) != 0)
       group.decides = group.matters = true;
   }
+  // Who decides what among those groups that count, and what another would decide without it.
+  template <typename Counts>
+  Diagram decide(std::vector<Group>& groups, Counts counts) {
+    std::vector<Diagram> steps;
+    for (std::size_t number = 0; number < groups.size(); ++number) {
+      Group& group = groups[number];
+      if (!counts(group))
+        continue;
+      if (rules_[group.first].until)
+        look_at_passing(group, steps);
+      else
+        for (std::size_t i = group.first; i <= group.last; ++i)
+          if (rules_[i].direction == direction_)
+            steps.push_back(step(i, number));
+    }
+    const Diagram all = space_.store().decide(steps);
+    for (const Outcomes outcomes : space_.store().outcomes(all)) {
+      const Decision decision = Decision::of(outcomes);
+      if (decision.number == 0)
+        continue;
+      Group& group = groups[decision.number - 1];
+      group.decides = true;
+      group.matters =
+          group.matters || decision.verdict != decision.otherwise || decision.verdict == kSpecial;
+    }
+    return all;
+  }
   // Whose rules decide the packets of a dead one.
   void find_deciders(std::vector<Group>& groups, std::size_t number, Diagram all) {
     const Diagram every = space_.store().intersect(region(groups[number]), all);
@@ -152,6 +170,7 @@ std::vector<IdleRule> idle_rules(const RuleList& rules) {
   std::vector<Group> groups = groups_of(rules);
   InterfaceNames names(rules);
   names.add(kLoopback.text);
+  std::deque<Look> looks;
   for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward}) {
     const auto asked_for = [&](const Rule& rule) {
       return operator_made(rule) && rule.direction == direction;
@@ -159,9 +178,16 @@ std::vector<IdleRule> idle_rules(const RuleList& rules) {
     if (std::none_of(rules.begin(), rules.end(), asked_for))
       continue;
     for (const Family family : {Family::V4, Family::V6})
-      if (!Look(rules, direction, family, names).take(groups))
+      if (!looks.emplace_back(rules, direction, family, names).take(groups))
         return found;
   }
+  const auto dead = [&](const Group& group) {
+    return !group.decides && operator_made(rules[group.first]);
+  };
+  if (std::any_of(groups.begin(), groups.end(), dead))
+    for (Look& look : looks)
+      if (!look.take_without_dead(groups))
+        return found;
   for (const Group& group : groups) {
     const Rule& rule = rules[group.first];
     if (!operator_made(rule) || group.matters)
