@@ -71,7 +71,7 @@ ApiResponse get_sockets(const Gateway& gateway, const std::string& path) {
     return {200, listening_text(table)};
   // Rules may be in force that stand for no policy that we have.
   if (manager.in_force() || manager.enforcement() == Enforcement::NoPolicy)
-    tell_allowed(table, in_force);
+    tell_allowed(table, in_force, manager.now());
   for (const Scope scope : {Scope::External, Scope::Internal})
     if (path == "/v1/ports/" + to_text(scope))
       std::erase_if(table.lines,

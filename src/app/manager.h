@@ -77,6 +77,7 @@ class Manager {
   const Catalogue& catalogue() const { return catalogue_; }
   // The policy in force; nullopt without one, and when the policy file is refused.
   const std::optional<Compilation>& in_force() const { return in_force_; }
+  TimePoint now() const { return clock_.now(); }
   // Names the policy in force: the checksum of its canonical text. Empty without one.
   const std::string& revision() const { return revision_; }
   // What is wrong with the catalogue or the policy file, and could not be mended at start().

@@ -295,7 +295,7 @@ int diff_policies(const Context& context, const std::string& from, const std::st
   if (!found.complete)
     context.out << "Note    more opens or closes than these lines say\n";
   if (status == kDone)
-    context.out << "Nothing opens or closes: first packets fare the same under both.\n";
+    context.out << "Nothing opens or closes now: first packets fare the same under both.\n";
   return status;
 }
 

@@ -97,7 +97,7 @@ TEST_F(Commands, CheckTellsWhatIsWrong) {
 
 TEST_F(Commands, DiffTellsWhatOpensAndCloses) {
   EXPECT_EQ(diff_policies(context(false), "/policy.toml", "/policy.toml"), kDone);
-  EXPECT_EQ(out.str(), "Nothing opens or closes: first packets fare the same under both.\n");
+  EXPECT_EQ(out.str(), "Nothing opens or closes now: first packets fare the same under both.\n");
   files.content["/other.toml"] = "enforcing = false\n" + files.content["/policy.toml"];
   out.str("");
   EXPECT_EQ(diff_policies(context(false), "/other.toml", "/policy.toml"), kReport);

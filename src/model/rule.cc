@@ -67,9 +67,13 @@ std::string Origin::text() const {
   return "profile " + name;
 }
 
+bool has_ended(const Rule& rule, TimePoint now) {
+  return rule.until && *rule.until <= now;
+}
+
 const Rule* decide(const RuleList& rules, const Packet& packet, TimePoint now) {
   for (const Rule& rule : rules)
-    if (rule.direction == packet.direction && (!rule.until || now < *rule.until) &&
+    if (rule.direction == packet.direction && !has_ended(rule, now) &&
         matches(rule.match, packet))
       return &rule;
   return nullptr;

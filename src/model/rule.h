@@ -81,6 +81,9 @@ struct Rule {
 // everything, so that there always is one.
 using RuleList = std::vector<Rule>;
 
+// Whether a rule matches nothing any more.
+bool has_ended(const Rule& rule, TimePoint now);
+
 // The rule that decides `packet`, expired ones left out; nullptr when none matches.
 const Rule* decide(const RuleList& rules, const Packet& packet, TimePoint now);
 

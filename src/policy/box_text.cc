@@ -86,6 +86,21 @@ bool alike(const Box& a, const Box& b) {
          a.icmp_types == b.icmp_types && a.states == b.states;
 }
 
+// A wildcard's number stands for what it matches beside the names of their own: "wlan+ but wlan0".
+std::string interface_text(const IntervalSet<std::uint16_t>& among, std::uint16_t number,
+                           const InterfaceNames& names, const Policy& policy) {
+  const InterfaceName name{names.text(number)};
+  std::string text = interface_label(policy, name);
+  if (!name.wildcard())
+    return text;
+  std::vector<std::string> others;
+  const IntervalSet<std::uint16_t> missing = names.matching(name).subtract(among);
+  for (const auto& [first, last] : missing.intervals())
+    for (std::uint32_t other = first; other <= last; ++other)
+      others.push_back(interface_label(policy, {names.text(static_cast<std::uint16_t>(other))}));
+  return others.empty() ? text : text + " but " + join(others, " and ");
+}
+
 std::vector<std::string> interface_texts(const IntervalSet<std::uint16_t>& set,
                                          const IntervalSet<std::uint16_t>& all,
                                          const InterfaceNames& names, const Policy& policy) {
@@ -93,7 +108,7 @@ std::vector<std::string> interface_texts(const IntervalSet<std::uint16_t>& set,
     std::vector<std::string> texts;
     for (const auto& [first, last] : numbers.intervals())
       for (std::uint32_t number = first; number <= last; ++number)
-        texts.push_back(interface_label(policy, {names.text(static_cast<std::uint16_t>(number))}));
+        texts.push_back(interface_text(numbers, static_cast<std::uint16_t>(number), names, policy));
     return texts;
   };
   if (set == all)

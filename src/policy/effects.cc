@@ -132,7 +132,7 @@ RuleList effective_rules(const Compilation& compilation, TimePoint now) {
   RuleList rules;
   if (compilation.policy.enforcing) {
     rules = compilation.compiled.rules;
-    std::erase_if(rules, [&](const Rule& rule) { return rule.until && *rule.until <= now; });
+    std::erase_if(rules, [&](const Rule& rule) { return has_ended(rule, now); });
     return rules;
   }
   for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
@@ -192,6 +192,10 @@ class Comparison {
     std::array<Diagram, 2> packets{};
   };
   using Regions = std::map<std::uint32_t, Region>;  // by origin
+  // Gives changed packets to the rule that decides them now or, where that is the default, to the
+  // one that did before.
+  void attribute(View& view, Diagram changed, std::size_t family, Regions& by_rules,
+                 Regions& by_ends) const;
   void tell(Direction direction, std::array<View, 2>& views, const Regions& regions,
             const Policy& policy, std::vector<Effect>& list);
   void note_services(Direction direction, Family family, View& view);
@@ -212,21 +216,45 @@ class Comparison {
   std::set<std::string> accepting_;  // and those with packets that still do
 };
 
+// One packet of many: where any port will do, the last one, which no service has for itself. So
+// what passes by the ports of another service is not taken for the service that was asked about.
+Box usual_packets(Box box) {
+  const auto narrow = [](PortSet& ports) {
+    if (ports == every_port())
+      ports = one_port(every_port().intervals().back().last);
+  };
+  if (std::ranges::all_of(box.protocols.intervals(), [](const auto& range) {
+        return range.first == range.last && has_ports(static_cast<Protocol>(range.first));
+      })) {
+    narrow(box.source_ports);
+    narrow(box.destination_ports);
+  }
+  return box;
+}
+
 // Whose packets close, and whose still pass, whichever rule it is that lets them.
 void Comparison::note_services(Direction direction, Family family, View& view) {
-  std::map<std::string, Diagram> services;
+  struct Packets {
+    Diagram all = 0;
+    Diagram usual = 0;
+  };
+  std::map<std::string, Packets> services;
+  const auto add = [&](Diagram& packets, const Box& box) {
+    packets = view.store().unite(packets, view.space().diagram(box, kMostOutcomes, 0));
+  };
   for (const Rule& rule : before_) {
     if (rule.direction != direction || rule.origin.kind != Origin::Kind::Service)
       continue;
-    Diagram& packets = services[service_name(rule.origin)];
-    packets = view.store().unite(
-        packets, view.space().diagram(box_of(rule.match, family, names_), kMostOutcomes, 0));
+    Packets& packets = services[service_name(rule.origin)];
+    const Box box = box_of(rule.match, family, names_);
+    add(packets.all, box);
+    add(packets.usual, usual_packets(box));
   }
   const Diagram closed = view.closed();
   for (const auto& [name, packets] : services) {
-    if (view.store().intersect(packets, closed) != 0)
+    if (view.store().intersect(packets.all, closed) != 0)
       stopped_.insert(name);
-    if (view.store().intersect(packets, view.accepted_after()) != 0)
+    if (view.store().intersect(packets.usual, view.accepted_after()) != 0)
       accepting_.insert(name);
   }
 }
@@ -241,6 +269,20 @@ bool Comparison::same(Direction direction) const {
                             after_ | std::views::filter(of_direction), decides_alike);
 }
 
+void Comparison::attribute(View& view, Diagram changed, std::size_t family, Regions& by_rules,
+                           Regions& by_ends) const {
+  for (const std::uint32_t decider : view.after(changed)) {
+    const Diagram decided = view.decided_after(changed, decider);
+    if (!is_default(decider)) {
+      by_rules[decider].packets[family] = decided;
+      continue;
+    }
+    for (const std::uint32_t former : view.before(decided))
+      by_ends[is_default(former) ? decider : former].packets[family] =
+          view.decided_before(decided, former);
+  }
+}
+
 void Comparison::compare(Direction direction) {
   std::array<View, 2> views{View(direction, Family::V4, before_, after_, names_, origins_),
                             View(direction, Family::V6, before_, after_, names_, origins_)};
@@ -250,28 +292,8 @@ void Comparison::compare(Direction direction) {
   Regions given_up;  // by the end of rules that accepted
   for (std::size_t i = 0; i < views.size(); ++i) {
     View& view = views[i];
-    const Diagram opens = view.opened();
-    for (const std::uint32_t decider : view.after(opens)) {
-      const Diagram accepted = view.decided_after(opens, decider);
-      if (!is_default(decider)) {
-        opened[decider].packets[i] = accepted;
-        continue;
-      }
-      for (const std::uint32_t former : view.before(accepted))
-        let_go[is_default(former) ? decider : former].packets[i] =
-            view.decided_before(accepted, former);
-    }
-    const Diagram closes = view.closed();
-    for (const std::uint32_t decider : view.after(closes)) {
-      const Diagram refused = view.decided_after(closes, decider);
-      if (!is_default(decider)) {
-        closed[decider].packets[i] = refused;
-        continue;
-      }
-      for (const std::uint32_t former : view.before(refused))
-        given_up[is_default(former) ? decider : former].packets[i] =
-            view.decided_before(refused, former);
-    }
+    attribute(view, view.opened(), i, opened, let_go);
+    attribute(view, view.closed(), i, closed, given_up);
     note_services(direction, i == 0 ? Family::V4 : Family::V6, view);
   }
   tell(direction, views, opened, new_policy_, effects_.opens);

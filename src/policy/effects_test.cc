@@ -1,5 +1,8 @@
 #include "policy/effects.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -59,6 +62,11 @@ TEST(Effects, SayWhatOpensAndCloses) {
       // A refusing rule ends where the default accepts.
       {"profile = \"standard\"\n[[rules]]\nrule = \"deny out 9999/tcp\"\n",
        "profile = \"standard\"\n", "9999/tcp out on any but ip70 (rule 1)\n", ""},
+      // A wildcard that leaves one out.
+      {"[[rules]]\nrule = \"deny in on wlan0\"\n",
+       "[[rules]]\nrule = \"deny in on wlan0\"\n"
+       "[[rules]]\nrule = \"allow in on wlan+ to any port 8080 proto tcp\"\n",
+       "8080/tcp in on wlan+ but wlan0 (rule 2)\n", ""},
       // The order of own rules.
       {"[[rules]]\nrule = \"allow 80/tcp\"\n[[rules]]\nrule = \"deny from 10.0.0.1\"\n",
        "[[rules]]\nrule = \"deny from 10.0.0.1\"\n[[rules]]\nrule = \"allow 80/tcp\"\n", "",
@@ -109,6 +117,22 @@ TEST(Effects, SayWhatStopsWorking) {
               shipped_catalogue(), kNow);
   EXPECT_EQ(narrowed.closes.size(), 1U);
   EXPECT_TRUE(narrowed.stops.empty());
+}
+
+// What passes by the ports of another service does not keep one working.
+TEST(Effects, EveryServiceThatIsSwitchedOffStops) {
+  for (const auto& [id, service] : shipped_catalogue().services) {
+    if (service.closing.empty() || service.switching != Switch::Free)
+      continue;
+    const auto with = [&](const char* enabled) {
+      return compiled("profile = \"enhanced\"\n" + kInterfaces +
+                      fmt::format("[services.{}]\nenabled = {}\n", id, enabled));
+    };
+    const Effects found = effects(with("true"), with("false"), shipped_catalogue(), kNow);
+    const bool told = std::ranges::any_of(
+        found.stops, [&](const std::string& line) { return line.starts_with(id + ": "); });
+    EXPECT_TRUE(told || found.closes.empty()) << id;
+  }
 }
 
 Compilation random_rules() {

@@ -1,8 +1,10 @@
 #include "policy/port_table.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "policy/explain.h"
+#include "policy/numbered.h"
 #include "policy/service_state.h"
 
 namespace quay {
@@ -102,10 +104,26 @@ PacketQuery query_of(const PortLine& line, const Policy& policy, const std::stri
           .destination_ports = chosen(in ? endpoint.local : endpoint.remote)};
 }
 
+// The interfaces that the policy names, and those that only its own rules are about.
+std::vector<std::string> interfaces_of(const Policy& policy, const RuleList& rules) {
+  const auto keys = policy.interfaces | std::views::keys;
+  std::vector<std::string> names(keys.begin(), keys.end());
+  for (const Rule& rule : rules) {
+    if (rule.origin.kind != Origin::Kind::Own && rule.origin.kind != Origin::Kind::Opening)
+      continue;
+    if (!rule.match.interface || rule.match.interface_is_not)
+      continue;
+    const std::string name = interface_label(policy, *rule.match.interface);
+    if (std::ranges::find(names, name) == names.end())
+      names.push_back(name);
+  }
+  return names;
+}
+
 // Asks the rules about a line on one interface, or on all.
-void ask(PortLine& line, const Compilation& in_force, const std::string& interface) {
-  const auto answer =
-      explain(query_of(line, in_force.policy, interface), in_force.compiled.rules, in_force.policy);
+void ask(PortLine& line, const Policy& policy, const RuleList& rules,
+         const std::string& interface) {
+  const auto answer = explain(query_of(line, policy, interface), rules, policy);
   if (!answer)
     return;
   bool accepted = false;
@@ -126,16 +144,19 @@ void ask(PortLine& line, const Compilation& in_force, const std::string& interfa
 
 }  // namespace
 
-void tell_allowed(PortTable& table, const Compilation& in_force) {
+void tell_allowed(PortTable& table, const Compilation& in_force, TimePoint now) {
   const Policy& policy = in_force.policy;
+  RuleList rules = in_force.compiled.rules;
+  std::erase_if(rules, [&](const Rule& rule) { return has_ended(rule, now); });
+  const std::vector<std::string> interfaces = interfaces_of(policy, rules);
   for (PortLine& line : table.lines) {
     line.allowed = !policy.enforcing;
     if (!policy.enforcing || (!line.ports && line.endpoint->scope == Scope::Internal))
       continue;
-    for (const auto& [name, interface] : policy.interfaces)
-      ask(line, in_force, name);
-    if (policy.interfaces.empty())
-      ask(line, in_force, "");
+    for (const std::string& name : interfaces)
+      ask(line, policy, rules, name);
+    if (interfaces.empty())
+      ask(line, policy, rules, "");
     const auto said = policy.services.find(line.service->id);
     if (line.partly && line.endpoint->direction == Direction::In && said != policy.services.end())
       for (const Prefix& prefix : said->second.from)

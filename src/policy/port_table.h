@@ -48,7 +48,7 @@ PortTable port_table(const Catalogue& catalogue, const Policy& policy,
                      std::vector<Listener> listeners);
 
 // Fills in what the rules allow, whichever rule it is that does: `allowed`, `partly`, `on` and
-// `from` of every line. It is about first packets of flows on a wire.
-void tell_allowed(PortTable& table, const Compilation& in_force);
+// `from` of every line. It is about first packets of flows on a wire, at a time.
+void tell_allowed(PortTable& table, const Compilation& in_force, TimePoint now);
 
 }  // namespace quay

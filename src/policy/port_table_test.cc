@@ -20,7 +20,7 @@ PortTable table(const std::string& policy_text, std::vector<Listener> listeners 
   Compilation in_force{read_policy(policy_text), {}};
   in_force.compiled = compile(in_force.policy, shipped_catalogue(), kNow);
   PortTable result = port_table(shipped_catalogue(), in_force.policy, std::move(listeners));
-  tell_allowed(result, in_force);
+  tell_allowed(result, in_force, kNow);
   return result;
 }
 
@@ -92,6 +92,18 @@ TEST(PortTable, KeepsTheFactsApart) {
   EXPECT_EQ(line(facts, "dhcp-client", Direction::In)->allowed, true);
   EXPECT_EQ(line(facts, "node-red", Direction::In)->allowed, false);
   EXPECT_EQ(line(table("enforcing = false\n"), "mqtt", Direction::In)->allowed, true);
+  // On an interface that only a rule knows, and as long as an opening lasts.
+  facts = table(interfaces + "[[rules]]\nrule = \"allow in on usb0 to any port 1883 proto tcp\"\n");
+  EXPECT_EQ(join(line(facts, "mqtt", Direction::In)->on, ","), "usb0");
+  Compilation opened{read_policy(interfaces + "[[openings]]\nrule = \"allow 1883/tcp\"\n"
+                                              "until = 2030-01-01T00:00:00Z\n"),
+                     {}};
+  opened.compiled = compile(opened.policy, shipped_catalogue(), kNow);
+  for (const bool ended : {false, true}) {
+    facts = port_table(shipped_catalogue(), opened.policy, {});
+    tell_allowed(facts, opened, ended ? opened.policy.openings.at(0).until : kNow);
+    EXPECT_EQ(line(facts, "mqtt", Direction::In)->allowed, !ended);
+  }
   // Nowhere is not allowed; under standard everything may leave.
   facts =
       table("profile = \"standard\"\n" + interfaces + "[services.mqtt]\nenabled = true\non = []\n");
