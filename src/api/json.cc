@@ -336,12 +336,22 @@ json::value to_json(const Plan& plan, bool applied) {
   return result;
 }
 
+// What the policy opens and other tables close.
+json::array closed_json(const Manager& manager) {
+  json::array lines;
+  if (const auto& proof = manager.proof())
+    for (const Difference& difference : proof->closed)
+      lines.emplace_back(to_text(difference));
+  return lines;
+}
+
 json::value status_json(const Manager& manager) {
   json::object interfaces;
   json::object result{{"enforcement", enforcement_text(manager.enforcement())},
                       {"revision", manager.revision()},
                       {"edited", manager.edited_by_hand()},
                       {"drift", texts(manager.drift())},
+                      {"closed_by_others", closed_json(manager)},
                       {"errors", errors_array(manager.faults())},
                       {"warnings", texts(manager.warnings())}};
   if (const auto& in_force = manager.in_force()) {

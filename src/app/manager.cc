@@ -242,6 +242,7 @@ void Manager::adopt(const Plan& plan) {
       past_.pop_front();
   }
   in_force_ = plan.next;
+  proof_ = plan.proof;
   revision_ = plan.revision;
   file_text_ = plan.text;
   warnings_ = plan.warnings;
@@ -250,7 +251,7 @@ void Manager::adopt(const Plan& plan) {
   enforcement_ = plan.next.policy.enforcing ? Enforcement::On : Enforcement::Off;
 }
 
-Result<Proof> Manager::prove(const Compilation& compilation) {
+Result<Proof> Manager::prove_of(const Compilation& compilation) {
   const auto live = firewall_.ruleset();
   if (!live)
     return fail(live.error());
@@ -258,11 +259,15 @@ Result<Proof> Manager::prove(const Compilation& compilation) {
 }
 
 Result<Proof> Manager::prove() {
+  proof_.reset();
   if (!in_force_)
     return fail("there is no policy in force to hold the kernel against");
   if (!in_force_->policy.enforcing)
     return fail("the policy is not enforced; `quaymaster enable` enforces it");
-  return prove(*in_force_);
+  auto proof = prove_of(*in_force_);
+  if (proof)
+    proof_ = *proof;
+  return proof;
 }
 
 // Brings the plan's table into the kernel and proves it, then the staged policy file takes its
@@ -271,7 +276,7 @@ std::expected<void, Refusal> Manager::carry_out(Plan& plan, const std::optional<
                                                 StagedFile* policy_file) {
   const auto agreed = [&]() -> Result<void> {
     if (table) {
-      auto proof = prove(plan.next);
+      auto proof = prove_of(plan.next);
       if (!proof)
         return fail(proof.error());
       if (!proof->differences.empty())

@@ -107,6 +107,8 @@ class Manager {
   // Whether the kernel does what the policy in force says, for every packet. Fails when there is
   // no such policy, or when the kernel cannot be asked.
   Result<Proof> prove();
+  // What the last proof found, prove()'s or a change's; nullopt where none could be made.
+  const std::optional<Proof>& proof() const { return proof_; }
 
   // Compares the kernel's table with what was written. A difference is put back, or stays when the
   // policy says `drift = "report"`. Returns the differences. Fails when the kernel says no.
@@ -119,7 +121,7 @@ class Manager {
   std::optional<Refusal> conflict(const Change& change) const;
   std::expected<Policy, Refusal> policy_of_file(Plan& plan);
   std::expected<Policy, Refusal> edited_policy(const Edit& change, Plan& plan);
-  Result<Proof> prove(const Compilation& compilation);
+  Result<Proof> prove_of(const Compilation& compilation);
   std::expected<void, Refusal> carry_out(Plan& plan, const std::optional<NftTable>& table,
                                          StagedFile* policy_file);
   void adopt(const Plan& plan);
@@ -135,6 +137,7 @@ class Manager {
   PortNames port_names_;
   Enforcement enforcement_ = Enforcement::NoPolicy;
   std::optional<Compilation> in_force_;
+  std::optional<Proof> proof_;
   std::string revision_;
   std::string file_text_;  // of the policy file when it was last read or written
   std::vector<Error> catalogue_faults_;

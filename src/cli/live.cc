@@ -139,7 +139,7 @@ std::string interfaces_text(const json::value& status) {
 
 bool troubled(const json::value& status) {
   return !list(status, "errors").empty() || !list(status, "drift").empty() ||
-         flag(status, "edited");
+         !list(status, "closed_by_others").empty() || flag(status, "edited");
 }
 
 void print_troubles(const LiveContext& context, const json::value& status) {
@@ -151,6 +151,8 @@ void print_troubles(const LiveContext& context, const json::value& status) {
     line(Error{text(error, "place"), text(error, "reason")}.text());
   for (const std::string& difference : texts(status, "drift"))
     line("the kernel differs: " + difference);
+  for (const std::string& difference : texts(status, "closed_by_others"))
+    line("another table closes what the policy opens: " + difference);
   if (flag(status, "edited"))
     line("the policy file was edited and is not in force yet (`quaymaster plan`)");
   for (const std::string& warning : texts(status, "warnings"))

@@ -1,14 +1,11 @@
 // quaymasterd: keeps the policy in force and answers for it, on one thread and one event loop.
-#include <algorithm>
 #include <chrono>
-#include <deque>
 #include <exception>
 #include <iostream>
 #include <string>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <malloc.h>
@@ -17,6 +14,7 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "app/manager.h"
+#include "daemon/filter_watch.h"
 #include "host/nft_events.h"
 #include "host/nftables.h"
 #include "host/process_lock.h"
@@ -36,90 +34,6 @@ void tell(const std::string& line) {
 quay::Result<quay::ProcessLock> lock(const quay::RestorePaths& paths) {
   return quay::ProcessLock::acquire(paths.lock, std::chrono::seconds(2));
 }
-
-// Examines our table when the kernel says that it was touched. A program that keeps fighting for
-// it is answered once a second after the first few rounds.
-class DriftWatch {
- public:
-  DriftWatch(asio::io_context& context, quay::Manager& manager, quay::NftEvents& events,
-             const quay::RestorePaths& paths)
-      : manager_(manager),
-        events_(events),
-        paths_(paths),
-        readable_(context, events.fd()),
-        pause_(context) {}
-  DriftWatch(const DriftWatch&) = delete;
-  DriftWatch& operator=(const DriftWatch&) = delete;
-  ~DriftWatch() { readable_.release(); }
-
-  void wait() {
-    readable_.async_wait(asio::posix::descriptor_base::wait_read,
-                         [this](const boost::system::error_code& error) {
-                           if (error)
-                             return;
-                           if (events_.drain())
-                             examine();
-                           else
-                             wait();
-                         });
-  }
-
- private:
-  static constexpr std::size_t kRounds = 5;
-  static constexpr std::chrono::seconds kWindow{10};
-
-  void examine() {
-    const auto differences = locked_examine();
-    if (!differences)
-      tell(differences.error().text());
-    else if (!differences->empty())
-      report(*differences);
-    if (differences && rounds_.size() <= kRounds)
-      return wait();
-    // What failed is tried again, and a fight is fought slowly.
-    pause_.expires_after(std::chrono::seconds(1));
-    pause_.async_wait([this](const boost::system::error_code& error) {
-      if (!error)
-        examine_and_forget();
-    });
-  }
-
-  void examine_and_forget() {
-    forget(std::chrono::steady_clock::now());
-    static_cast<void>(events_.drain());
-    examine();
-  }
-
-  quay::Result<std::vector<std::string>> locked_examine() {
-    const auto held = lock(paths_);
-    if (!held)
-      return quay::fail(held.error());
-    return manager_.examine();
-  }
-
-  void forget(std::chrono::steady_clock::time_point now) {
-    while (!rounds_.empty() && now - rounds_.front() > kWindow)
-      rounds_.pop_front();
-  }
-
-  void report(const std::vector<std::string>& differences) {
-    const bool stays = !manager_.drift().empty();
-    tell(std::to_string(differences.size()) + " differences in our table, made by somebody else, " +
-         (stays ? "stay" : "were put back") + "; the first: " + differences.front());
-    if (stays)
-      return;
-    const auto now = std::chrono::steady_clock::now();
-    rounds_.push_back(now);
-    forget(now);
-  }
-
-  quay::Manager& manager_;
-  quay::NftEvents& events_;
-  const quay::RestorePaths& paths_;
-  asio::posix::stream_descriptor readable_;
-  asio::steady_timer pause_;
-  std::deque<std::chrono::steady_clock::time_point> rounds_;
-};
 
 // Tells systemd that we live, when it wants to know (sd_watchdog_enabled(3)).
 class Watchdog {
@@ -224,8 +138,8 @@ int run(int argc, char** argv) {
     tell(server.error().text());
     return 1;
   }
-  DriftWatch drift(context, manager, *events, paths);
-  drift.wait();
+  quay::FilterWatch watch(context, *events, manager, [&] { return lock(paths); }, tell);
+  watch.start();
   Watchdog watchdog(context);
   watchdog.run();
   asio::signal_set signals(context, SIGTERM, SIGINT);

@@ -1,44 +1,66 @@
 #include "host/nft_events.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <string_view>
+#include <string>
 #include <system_error>
 #include <utility>
 
 #include <libmnl/libmnl.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "language/nft_program.h"
+
 namespace quay {
 namespace {
 
-constexpr std::string_view kTable = "quaymaster";
+std::string family_name(std::uint8_t number) {
+  const auto family = nft_table_family(number);
+  return family ? filter::to_text(*family) : "family " + std::to_string(number);
+}
 
-// Every message about a table, or about something in one, names the table in attribute 1
-// (linux/netfilter/nf_tables.h: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, ...).
-bool about_our_table(const nlmsghdr* message) {
-  if (NFNL_SUBSYS_ID(message->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
-      mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg))
-    return false;
-  const int type = NFNL_MSG_TYPE(message->nlmsg_type);
-  const auto* header = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message));
-  if (type == NFT_MSG_NEWGEN || header->nfgen_family != NFPROTO_INET)
-    return false;
-  bool ours = false;
-  const auto look_at = [](const nlattr* attribute, void* found) {
-    if (mnl_attr_get_type(attribute) == NFTA_TABLE_NAME &&
+std::string text_attribute(const nlmsghdr* message, std::uint16_t type) {
+  struct Found {
+    std::uint16_t type;
+    std::string text;
+  } found{type, {}};
+  const auto look_at = [](const nlattr* attribute, void* data) {
+    auto& wanted = *static_cast<Found*>(data);
+    if (mnl_attr_get_type(attribute) == wanted.type &&
         mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
-      *static_cast<bool*>(found) = mnl_attr_get_str(attribute) == kTable;
+      wanted.text = mnl_attr_get_str(attribute);
     return MNL_CB_OK;
   };
-  static_cast<void>(mnl_attr_parse(message, sizeof(nfgenmsg), look_at, &ours));
-  return ours;
+  static_cast<void>(mnl_attr_parse(message, sizeof(nfgenmsg), look_at, &found));
+  return found.text;
+}
+
+std::string printable(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
+// Every message about a table, or about something in one, names the table in attribute 1
+// (linux/netfilter/nf_tables.h: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, ...); the
+// message of the new generation ends a transaction and names the process.
+void take(const nlmsghdr* message, std::set<std::string>& begun, NftChanges& changes) {
+  if (NFNL_SUBSYS_ID(message->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
+      mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg))
+    return;
+  if (NFNL_MSG_TYPE(message->nlmsg_type) != NFT_MSG_NEWGEN) {
+    const auto* header = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message));
+    begun.insert(printable(family_name(header->nfgen_family) + " " +
+                           text_attribute(message, NFTA_TABLE_NAME)));
+    return;
+  }
+  const std::string process = printable(text_attribute(message, NFTA_GEN_PROC_NAME));
+  for (const std::string& table : std::exchange(begun, {}))
+    changes.tables.insert_or_assign(table, process);
 }
 
 }  // namespace
@@ -55,30 +77,31 @@ Result<NftEvents> NftEvents::open() {
   return events;
 }
 
-NftEvents::NftEvents(NftEvents&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+NftEvents::NftEvents(NftEvents&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), begun_(std::move(other.begun_)) {}
 
 NftEvents::~NftEvents() {
   if (fd_ >= 0)
     close(fd_);
 }
 
-bool NftEvents::drain() {
-  bool ours = false;
+NftChanges NftEvents::drain() {
+  NftChanges changes;
   alignas(nlmsghdr) std::array<char, 65536> buffer{};
   for (;;) {
     const ssize_t size = recv(fd_, buffer.data(), buffer.size(), 0);
     if (size < 0 && errno == EINTR)
       continue;
     if (size < 0 && errno == ENOBUFS) {  // the kernel had more to say than we took
-      ours = true;
+      changes.lost = true;
       continue;
     }
     if (size <= 0)
-      return ours;
+      return changes;
     const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
     int rest = static_cast<int>(size);
     for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest))
-      ours = ours || about_our_table(message);
+      take(message, begun_, changes);
   }
 }
 

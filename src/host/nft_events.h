@@ -1,12 +1,25 @@
 // Tells when somebody changes the kernel's packet filter.
 #pragma once
 
+#include <map>
+#include <set>
+#include <string>
+
 #include "base/result.h"
 
 namespace quay {
 
+struct NftChanges {
+  // "inet quaymaster", "ip filter": the tables that were changed, by the name of the process that
+  // changed each last. The kernel tells its first 15 bytes; bytes that cannot be printed are '?'.
+  // It tells a number besides, but the initial namespace's, which may be another process here.
+  std::map<std::string, std::string> tables;
+  bool lost = false;  // more happened than was taken in time
+};
+
 // Listens to the kernel's nftables events (linux/netfilter/nfnetlink.h, NFNLGRP_NFTABLES) in the
-// network namespace that the process was in when it was made. Our own changes are events too.
+// network namespace that the process was in when it was made. Our own changes are events too; those
+// of the older iptables, which has tables of its own, are none.
 class NftEvents {
  public:
   // Fails when the kernel has no such events.
@@ -19,13 +32,13 @@ class NftEvents {
   // Readable when there are events.
   int fd() const { return fd_; }
 
-  // Takes all events that wait. True when one of them was about the table `inet quaymaster`, or
-  // when events were lost.
-  bool drain();
+  // Takes all events that wait. A transaction is told once its end is known.
+  NftChanges drain();
 
  private:
   explicit NftEvents(int fd) : fd_(fd) {}
   int fd_;
+  std::set<std::string> begun_;  // tables of the transaction whose end has not come yet
 };
 
 }  // namespace quay

@@ -17,7 +17,9 @@ namespace {
 using filter::Hook;
 using filter::TableFamily;
 
-std::optional<TableFamily> family_of(std::uint8_t number) {
+}  // namespace
+
+std::optional<TableFamily> nft_table_family(std::uint8_t number) {
   switch (number) {
     case NFPROTO_IPV4:
       return TableFamily::Ip;
@@ -35,6 +37,8 @@ std::optional<TableFamily> family_of(std::uint8_t number) {
       return std::nullopt;
   }
 }
+
+namespace {
 
 // linux/netfilter.h, and for ARP linux/netfilter_arp.h: 0 in, 1 out, 2 forward.
 std::optional<Hook> hook_of(TableFamily family, std::uint32_t number) {
@@ -66,7 +70,7 @@ std::optional<Hook> hook_of(TableFamily family, std::uint32_t number) {
 }
 
 void add_written(const nft::Table& table, nft::Written& written) {
-  if (const auto family = family_of(table.family))
+  if (const auto family = nft_table_family(table.family))
     for (const nft::Rule& rule : table.rules)
       nft::add_written(rule, *family, written);
 }
@@ -144,7 +148,7 @@ std::optional<filter::Base> ProgramReader::base_of(const nft::Chain& chain,
 }
 
 void ProgramReader::read_table(const nft::Table& table) {
-  const auto family = family_of(table.family);
+  const auto family = nft_table_family(table.family);
   if (!family) {
     result_.outside.push_back(
         fmt::format("table {} is of family {}, which is not known", table.name, table.family));

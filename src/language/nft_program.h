@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "model/filter.h"
@@ -22,5 +23,8 @@ namespace quay {
 // become several of the model, of one place.
 filter::Ruleset read_nft_program(const nft::Ruleset& ruleset,
                                  const std::map<std::uint32_t, std::string>& interfaces);
+
+// By its number in the kernel (linux/netfilter.h: NFPROTO_*).
+std::optional<filter::TableFamily> nft_table_family(std::uint8_t number);
 
 }  // namespace quay
