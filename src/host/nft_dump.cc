@@ -2,15 +2,12 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <string_view>
 #include <system_error>
 
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <sys/socket.h>
 
 #include "language/nft_messages.h"
 
@@ -36,19 +33,9 @@ struct NftDump::Question {
   std::string set;
 };
 
-NftDump::NftDump() : socket_(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC)) {
-  if (socket_ != nullptr)
-    mnl_socket_bind(socket_, 0, MNL_SOCKET_AUTOPID);
-}
+NftDump::NftDump() : socket_(NETLINK_NETFILTER) {}
 
-NftDump::~NftDump() {
-  if (socket_ != nullptr)
-    mnl_socket_close(socket_);
-}
-
-Result<void> NftDump::send(const Question& question) {
-  if (socket_ == nullptr)
-    return fail(kernel_error(ENOTCONN));
+Result<std::optional<std::string>> NftDump::ask(const Question& question) {
   alignas(nlmsghdr) std::array<char, 1024> request{};
   nlmsghdr* message = mnl_nlmsg_put_header(request.data());
   message->nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8) | question.type;
@@ -64,57 +51,12 @@ Result<void> NftDump::send(const Question& question) {
   if (!question.set.empty())
     mnl_attr_put_strz(message, static_cast<std::uint16_t>(question.set_attribute),
                       question.set.c_str());
-  if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0)
-    return fail(kernel_error(errno));
-  return {};
-}
-
-namespace {
-
-// Takes the messages of one packet from the kernel. Returns the error that ends the answer, 0 where
-// it ends well, nullopt while there is more to come.
-std::optional<int> take(std::string_view packet, std::uint32_t question, std::string& answer,
-                        bool& interrupted) {
-  const auto* part = reinterpret_cast<const nlmsghdr*>(packet.data());
-  int rest = static_cast<int>(packet.size());
-  for (; mnl_nlmsg_ok(part, rest); part = mnl_nlmsg_next(part, &rest)) {
-    // What is left of an answer that was given up.
-    if (part->nlmsg_seq != question)
-      continue;
-    interrupted = interrupted || (part->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-    // Both begin with the error: a dump may fail on its way, too.
-    if (part->nlmsg_type == NLMSG_DONE || part->nlmsg_type == NLMSG_ERROR) {
-      int error = 0;
-      if (mnl_nlmsg_get_payload_len(part) >= sizeof error)
-        std::memcpy(&error, mnl_nlmsg_get_payload(part), sizeof error);
-      return -error;
-    }
-    answer.append(reinterpret_cast<const char*>(part), part->nlmsg_len);
-    answer.resize(NLMSG_ALIGN(answer.size()));
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
-Result<std::optional<std::string>> NftDump::ask(const Question& question) {
-  if (auto sent = send(question); !sent)
-    return fail(sent.error());
-  std::string answer;
-  alignas(nlmsghdr) std::array<char, 65536> buffer{};
-  for (std::optional<int> error; !error;) {
-    const ssize_t size = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
-    if (size < 0 && errno != EINTR)
-      return fail(kernel_error(errno));
-    if (size > 0)
-      error =
-          take({buffer.data(), static_cast<std::size_t>(size)}, question_, answer, interrupted_);
-    if (error == ENOENT)
-      return std::nullopt;
-    if (error && *error != 0)
-      return fail(kernel_error(*error));
-  }
-  return answer;
+  auto answer = socket_.ask(*message);
+  if (answer)
+    return std::move(*answer);
+  if (answer.error() == ENOENT)
+    return std::nullopt;
+  return fail(kernel_error(answer.error()));
 }
 
 Result<std::string> NftDump::generation() {
@@ -192,7 +134,7 @@ Result<nft::Ruleset> NftDump::read_all() {
 template <typename Read>
 auto NftDump::unchanged(const Read& read) -> decltype(read()) {
   for (int i = 0; i < kTries; ++i) {
-    interrupted_ = false;
+    static_cast<void>(socket_.take_interrupted());
     const auto before = generation();
     if (!before)
       return fail(before.error());
@@ -202,7 +144,7 @@ auto NftDump::unchanged(const Read& read) -> decltype(read()) {
     const auto after = generation();
     if (!after)
       return fail(after.error());
-    if (!interrupted_ && *before == *after)
+    if (!socket_.take_interrupted() && *before == *after)
       return found;
   }
   return fail(Error{"kernel", "somebody keeps changing the ruleset while it is read"});

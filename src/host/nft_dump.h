@@ -6,9 +6,8 @@
 #include <string>
 
 #include "base/result.h"
+#include "host/netlink_socket.h"
 #include "model/ruleset.h"
-
-struct mnl_socket;
 
 namespace quay {
 
@@ -17,9 +16,6 @@ namespace quay {
 class NftDump {
  public:
   NftDump();
-  ~NftDump();
-  NftDump(const NftDump&) = delete;
-  NftDump& operator=(const NftDump&) = delete;
 
   // One table of one generation of the ruleset: what changes while it is read is read again.
   // nullopt when there is no such table. Elements of sets that rules write to (flag `dynamic`) are
@@ -31,7 +27,6 @@ class NftDump {
 
  private:
   struct Question;
-  Result<void> send(const Question& question);
   // The messages of the answer; nullopt when there is no such thing.
   Result<std::optional<std::string>> ask(const Question& question);
   Result<std::string> generation();
@@ -41,9 +36,7 @@ class NftDump {
   template <typename Read>
   auto unchanged(const Read& read) -> decltype(read());
 
-  mnl_socket* socket_;
-  std::uint32_t question_ = 0;  // the number of the last one
-  bool interrupted_ = false;    // a dump was, by a change
+  NetlinkSocket socket_;
 };
 
 }  // namespace quay

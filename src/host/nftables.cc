@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
+#include <iterator>
 #include <map>
 #include <string_view>
 
@@ -12,6 +13,7 @@
 #include <nftables/libnftables.h>
 
 #include "base/text.h"
+#include "host/outside.h"
 #include "language/nft_program.h"
 #include "language/nft_table.h"
 
@@ -88,7 +90,9 @@ Result<filter::Ruleset> Nftables::ruleset() {
   const auto dump = dump_.ruleset();
   if (!dump)
     return fail(dump.error());
-  return read_nft_program(*dump, interface_indices());
+  filter::Ruleset ruleset = read_nft_program(*dump, interface_indices());
+  std::ranges::move(outside_filters(), std::back_inserter(ruleset.outside));
+  return ruleset;
 }
 
 Result<void> Nftables::run(const std::string& script) {

@@ -108,7 +108,7 @@ std::string to_text(const Difference& difference) {
 std::string proof_scope() {
   return "IPv4 and IPv6 packets with whole headers at the hooks ingress, prerouting, input, "
          "forward, output, postrouting and egress; limits are compared as accepting or rejecting; "
-         "not packet and raw sockets, XDP, tc, bridged frames and flow offload";
+         "not packet and raw sockets, XDP, tc, BPF programs, bridged frames and flow offload";
 }
 
 Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary& names) {

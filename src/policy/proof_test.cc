@@ -89,6 +89,13 @@ TEST(Proof, TellsWhatOtherTablesClose) {
   EXPECT_EQ(text.find("IPv6"), std::string::npos) << text;
 }
 
+TEST(Proof, SaysWhatElseHandlesPackets) {
+  const RuleList rules = compile(read_policy(kInterfaces), shipped_catalogue(), kNow).rules;
+  filter::Ruleset live = kernel(rules);
+  live.outside = {"XDP program on eth0"};
+  EXPECT_EQ(prove(rules, live, kNames).outside, live.outside);
+}
+
 // One rule is left out: then the packets are found that it decided, unless others do the same.
 TEST(Proof, FindsEveryRuleThatIsMissing) {
   ASSERT_TRUE(rc::check("mutants are caught", [] {
