@@ -68,6 +68,7 @@ json::value to_json(const Proof& proof) {
   return json::object{{"equal", proof.equal()},
                       {"differences", differences_json(proof.differences, "kernel", "policy")},
                       {"closed", differences_json(proof.closed, "kernel", "policy")},
+                      {"lost", differences_json(proof.lost, "first", "answer")},
                       {"unknown", texts(proof.unknown)},
                       {"outside", texts(proof.outside)},
                       {"complete", proof.complete},

@@ -203,6 +203,14 @@ void print_differences(const LiveContext& context, const json::value& proof, con
                                     text(one, "policy"), text(one, "example"));
 }
 
+void print_lost_answers(const LiveContext& context, const json::value& proof) {
+  for (const json::value& one : list(proof, "lost"))
+    context.base.out << fmt::format(
+        "  no answer: {} {}{}: kernel {}, the answer it {}\n    for example {}\n",
+        text(one, "direction"), text(one, "packets"), flag(one, "certain") ? "" : " (perhaps)",
+        text(one, "first"), text(one, "answer"), text(one, "example"));
+}
+
 int carry_out(const LiveContext& context, json::object change, bool plan_only, bool ask) {
   change["dry_run"] = true;
   const auto planned = answer(context, "POST", "/v1/changes", json::serialize(change));
@@ -243,8 +251,10 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
                                  "Done: revision {}, {} rules, proved equal to the policy.\n",
                                  text(done, "revision"), done.at("rules").as_int64())
                            : "Done: nothing is enforced any more.\n");
-  if (const json::value* proof = done.as_object().if_contains("proof"))
+  if (const json::value* proof = done.as_object().if_contains("proof")) {
     print_differences(context, *proof, "closed", "Note, other tables: ");
+    print_lost_answers(context, *proof);
+  }
   return kDone;
 }
 
@@ -440,6 +450,7 @@ int show_proof(const LiveContext& context) {
     if (!flag(proof, "complete"))
       out << "  more than is listed\n";
     print_differences(context, proof, "closed", "other tables: ");
+    print_lost_answers(context, proof);
     const auto print = [&](const char* title, const char* name) {
       for (const std::string& line : texts(proof, name))
         out << title << line << '\n';
@@ -447,7 +458,7 @@ int show_proof(const LiveContext& context) {
     print("Not understood  ", "unknown");
     print("Outside  ", "outside");
     out << "Scope   " << text(proof, "scope") << '\n';
-    return equal && list(proof, "closed").empty() ? kDone : kReport;
+    return equal && list(proof, "closed").empty() && list(proof, "lost").empty() ? kDone : kReport;
   });
 }
 

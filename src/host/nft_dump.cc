@@ -39,7 +39,6 @@ Result<std::optional<std::string>> NftDump::ask(const Question& question) {
   alignas(nlmsghdr) std::array<char, 1024> request{};
   nlmsghdr* message = mnl_nlmsg_put_header(request.data());
   message->nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8) | question.type;
-  message->nlmsg_seq = ++question_;
   message->nlmsg_flags =
       static_cast<std::uint16_t>(NLM_F_REQUEST | (question.dump ? NLM_F_DUMP : NLM_F_ACK));
   auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));

@@ -9,6 +9,7 @@
 
 #include "packetset/filter_space.h"
 #include "policy/filter_analysis.h"
+#include "policy/lost_answers.h"
 #include "policy/policy_filter.h"
 
 namespace quay {
@@ -117,8 +118,12 @@ Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary
   Proof second = FamilyProof(Family::V6, policy, live, names).take();
   proof.differences = join_families(std::move(proof.differences), std::move(second.differences));
   proof.closed = join_families(std::move(proof.closed), std::move(second.closed));
+  LostAnswers lost = lost_answers(live, names);
+  proof.lost = std::move(lost.flows);
   proof.complete = proof.complete && second.complete;
   proof.unknown = unknown_in(live);
+  if (!lost.complete)
+    proof.unknown.emplace_back("not all flows could be followed to their answers");
   proof.outside = live.outside;
   return proof;
 }

@@ -14,6 +14,7 @@ namespace quay {
 struct Proof {
   std::vector<Difference> differences;  // of our own table; empty: it is equal to the policy
   std::vector<Difference> closed;       // accepted by the policy and our table, not by others
+  std::vector<Difference> lost;         // flows that are accepted, and not answers to them
   std::vector<std::string> unknown;     // what is not understood, and where
   std::vector<std::string> outside;     // what else handles packets
   bool complete = true;                 // false: more than could be listed, or computed
@@ -29,7 +30,8 @@ std::string to_text(const Difference& difference);
 std::string proof_scope();
 
 // Proves that table `inet quaymaster` of `live` does with every packet what `rules` say, or finds
-// the packets with which it does not; and what other tables take away. Both IP families, incoming,
+// the packets with which it does not; what other tables take away; and the flows that get
+// no answer (policy/lost_answers.h). Both IP families, incoming,
 // outgoing and routed packets.
 //
 // A limit is accepting or rejecting, by numbers that are not compared.
