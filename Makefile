@@ -37,14 +37,17 @@ lab: setup
 	@$(SUDO) scripts/lab-tests
 
 # How long each fuzzer runs, in seconds.
-FUZZ_SECONDS := 30
+FUZZ_SECONDS := 60
+FUZZERS := nft_messages nft_json iptables_save policy_file
 
 fuzz: setup
 	@cmake --preset fuzz > /dev/null
 	@cmake --build --preset fuzz
-	@mkdir -p build/fuzz/corpus
-	@build/fuzz/tests/fuzz/nft_messages_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
-	  build/fuzz/corpus tests/captures
+	@set -e; for name in $(FUZZERS); do \
+	  mkdir -p build/fuzz/corpus/$$name; \
+	  build/fuzz/tests/fuzz/$${name}_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
+	    -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name tests/captures tests/golden; \
+	done
 
 bench: build
 	@$(SUDO) $(BUILD)/bench/quaymaster-bench
