@@ -68,6 +68,8 @@ TEST(PolicyFile, EveryFaultIsToldWithItsLine) {
       {"[[rules]]\nrule = \"allow 502-50/tcp\"\n", {"policy.toml:2: `502-50` is not a port"}},
       {"[[rules]]\nrule = \"allow 502:50/tcp\"\n",
        {"policy.toml:2: port range 502:50 is reversed"}},
+      {"profile = ä\n",
+       {"policy.toml:1: Error while parsing value: could not determine value type"}},
       {"[[rules]]\ncomment = \"x\"\n", {"policy.toml:1: `rule` is missing"}},
       {"[[rules]]\nrule = \"delete allow 22\"\n",
        {"policy.toml:2: a rule begins with allow, deny, reject or limit, not `delete`"}},

@@ -10,6 +10,13 @@
 #include <string_view>
 #include <vector>
 
+// toml++ 3.3 calls unreachable what letters such as `ä` reach where it looks for white space.
+#include <toml++/impl/forward_declarations.h>
+#pragma push_macro("TOML_UNREACHABLE")
+#undef TOML_UNREACHABLE
+#define TOML_UNREACHABLE return false
+#include <toml++/impl/unicode.h>
+#pragma pop_macro("TOML_UNREACHABLE")
 #include <toml++/toml.h>
 
 #include "base/result.h"
