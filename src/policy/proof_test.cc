@@ -90,7 +90,7 @@ TEST(Proof, TellsWhatOtherTablesClose) {
 }
 
 TEST(Proof, SaysWhatElseHandlesPackets) {
-  const RuleList rules = compile(read_policy(kInterfaces), shipped_catalogue(), kNow).rules;
+  const RuleList rules = rules_of(kInterfaces);
   filter::Ruleset live = kernel(rules);
   live.outside = {"XDP program on eth0"};
   EXPECT_EQ(prove(rules, live, kNames).outside, live.outside);
