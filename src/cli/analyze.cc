@@ -126,20 +126,30 @@ int show_differences(const Context& context, const filter::Ruleset& first,
 
 }  // namespace
 
-int analyze_filters(const Context& context, const std::vector<std::string>& paths) {
-  std::optional<filter::Ruleset> first = load(context, paths.front());
-  if (!first)
-    return kFailed;
+int analyze_filters(const Context& context, const std::vector<std::string>& paths,
+                    const std::function<Result<filter::Ruleset>()>& live) {
+  std::vector<filter::Ruleset> rulesets;
+  for (const std::string& path : paths) {
+    std::optional<filter::Ruleset> loaded = load(context, path);
+    if (!loaded)
+      return kFailed;
+    rulesets.push_back(*std::move(loaded));
+  }
+  if (live) {
+    Result<filter::Ruleset> kernel = live();
+    if (!kernel) {
+      context.err << "quaymaster: " << kernel.error().text() << '\n';
+      return kFailed;
+    }
+    rulesets.push_back(*std::move(kernel));
+  }
   const Catalogue catalogue = load_catalogue(context.files, context.catalogue).value;
   const Vocabulary names = vocabulary({}, catalogue);
-  if (paths.size() == 1)
-    return show(context, *first, names);
-  std::optional<filter::Ruleset> second = load(context, paths.back());
-  if (!second)
-    return kFailed;
-  if (halves(*first, *second))
-    return show(context, join(std::move(*first), std::move(*second)), names);
-  return show_differences(context, *first, *second, names);
+  if (rulesets.size() == 1)
+    return show(context, rulesets.front(), names);
+  if (!live && halves(rulesets.front(), rulesets.back()))
+    return show(context, join(std::move(rulesets.front()), std::move(rulesets.back())), names);
+  return show_differences(context, rulesets.front(), rulesets.back(), names);
 }
 
 }  // namespace quay

@@ -17,6 +17,7 @@
 #include "cli/daemon_client.h"
 #include "cli/live.h"
 #include "cli/service_arguments.h"
+#include "host/live_filter.h"
 #include "host/system_files.h"
 
 namespace {
@@ -29,6 +30,7 @@ constexpr const char* kPolicyHelp = "The policy file; without it /etc/quaymaster
 // What the words of a command line ask for.
 struct Arguments {
   bool json = false;
+  bool live = false;
   bool yes = false;
   bool factory = false;
   bool external = false;
@@ -295,6 +297,18 @@ void Verbs::add_changes() {
   verb("apply", "Bring a policy into force", false);
 }
 
+int analyze_filters(const quay::Context& context, const Arguments& arguments) {
+  const std::size_t filters = arguments.words.size() + (arguments.live ? 1 : 0);
+  if (filters == 0 || filters > 2) {
+    context.err << "quaymaster: analyze is about one filter, or two: FILE or --live\n";
+    return quay::kUsage;
+  }
+  if (!arguments.live)
+    return quay::analyze_filters(context, arguments.words, nullptr);
+  quay::NftDump dump;
+  return quay::analyze_filters(context, arguments.words, [&] { return quay::live_filter(dump); });
+}
+
 void Verbs::add_offline() {
   offline("compile", "Print the nft script of a policy, loadable with `nft -f`",
           [this](const quay::Context& context, const quay::LiveContext&) {
@@ -316,18 +330,19 @@ void Verbs::add_offline() {
   CLI::App* analyze =
       offline("analyze", "Say what anybody's packet filter lets through, or how two differ",
               [this](const quay::Context& context, const quay::LiveContext&) {
-                return quay::analyze_filters(context, arguments_.words);
+                return analyze_filters(context, arguments_);
               });
   analyze->footer(
       "A file is what `nft -j list ruleset`, iptables-save or ip6tables-save wrote, or a folder "
       "such\n"
       "as /etc/ufw:\n"
       "  quaymaster analyze rules.v4\n"
+      "  quaymaster analyze --live                 what this host's kernel has, for root\n"
       "  quaymaster analyze rules.v4 rules.v6      the two halves of one filter\n"
-      "  quaymaster analyze before.v4 after.v4     the packets that they judge differently");
-  analyze->add_option("FILE", arguments_.words, "A filter; two are compared")
-      ->expected(1, 2)
-      ->required();
+      "  quaymaster analyze before.v4 after.v4     the packets that they judge differently\n"
+      "  quaymaster analyze --live before.json     the same with the kernel's");
+  analyze->add_option("FILE", arguments_.words, "A filter; two are compared")->expected(0, 2);
+  analyze->add_flag("--live", arguments_.live, "The packet filter that this host's kernel has");
   CLI::App* explain =
       offline("explain", "Say what a policy does with a packet, and why",
               [this](const quay::Context& context, const quay::LiveContext&) {

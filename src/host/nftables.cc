@@ -13,7 +13,7 @@
 #include <nftables/libnftables.h>
 
 #include "base/text.h"
-#include "host/outside.h"
+#include "host/live_filter.h"
 #include "language/nft_program.h"
 #include "language/nft_table.h"
 
@@ -27,18 +27,6 @@ std::string first_line(std::string_view message) {
   constexpr std::string_view mark = "Error: ";
   const std::size_t at = line.find(mark);
   return std::string(at == std::string_view::npos ? line : line.substr(at + mark.size()));
-}
-
-// The names of interfaces by their kernel's number.
-std::map<std::uint32_t, std::string> interface_indices() {
-  std::map<std::uint32_t, std::string> names;
-  struct Free {
-    void operator()(struct if_nameindex* list) const { if_freenameindex(list); }
-  };
-  const std::unique_ptr<struct if_nameindex, Free> list(if_nameindex());
-  for (const struct if_nameindex* one = list.get(); one != nullptr && one->if_index != 0; ++one)
-    names[one->if_index] = one->if_name;
-  return names;
 }
 
 }  // namespace
@@ -87,12 +75,7 @@ Result<std::string> Nftables::list() {
 }
 
 Result<filter::Ruleset> Nftables::ruleset() {
-  const auto dump = dump_.ruleset();
-  if (!dump)
-    return fail(dump.error());
-  filter::Ruleset ruleset = read_nft_program(*dump, interface_indices());
-  std::ranges::move(outside_filters(), std::back_inserter(ruleset.outside));
-  return ruleset;
+  return live_filter(dump_);
 }
 
 Result<void> Nftables::run(const std::string& script) {

@@ -177,9 +177,18 @@ struct Point {
   std::map<std::string, bool> atoms;
 };
 
+// A network that an interface of the host is attached to.
+struct Network {
+  std::string interface;
+  Prefix prefix;
+  bool strict = false;  // what comes in here with other networks' addresses gets no further:
+                        // reverse path filtering, of IPv4
+};
+
 struct Ruleset {
   std::vector<Table> tables;
   std::vector<std::string> outside;  // what is there and no part of the model, a sentence each
+  std::vector<Network> networks;     // as far as the source tells
 };
 
 // Whether some table of it is asked about packets of a family.

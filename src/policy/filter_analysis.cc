@@ -41,11 +41,57 @@ std::string name_of(const filter::InterfaceClasses& classes, Value number,
   return known == names.interfaces.end() ? name : fmt::format("{} ({})", known->second, name);
 }
 
+// Packets with sources that they cannot have.
+struct Spoof {
+  filter::Box packets;
+  std::string sources;
+};
+
+// From a wire, no packet has loopback's addresses; and from one interface's, none has those of
+// another's network.
+std::vector<Spoof> spoofs(Direction direction, Family family, const filter::Ruleset& ruleset) {
+  const auto from = [&](const Prefix& sources) {
+    filter::Box box = wire_box(direction, family);
+    for (Values& values : box)
+      if (values.field.kind == Kind::Source)
+        values.numbers = Numbers({sources.range()});
+    return box;
+  };
+  std::vector<Spoof> all{{from(loopback_prefix(family)), to_text(loopback_prefix(family))}};
+  for (const filter::Network& network : ruleset.networks) {
+    if (network.prefix.address.family != family)
+      continue;
+    Values others{.field = {.kind = Kind::InInterface}};
+    for (const filter::Network& other : ruleset.networks)
+      if (other.interface != network.interface && !other.strict)
+        others.names.push_back(other.interface);
+    if (others.names.empty())
+      continue;
+    filter::Box box = from(network.prefix);
+    box.push_back(others);
+    all.push_back({std::move(box), fmt::format("{}, the network of {}", to_text(network.prefix),
+                                               network.interface)});
+  }
+  return all;
+}
+
+std::vector<filter::Box> spoofed(Family family, const filter::Ruleset& ruleset) {
+  std::vector<filter::Box> boxes;
+  for (const Direction direction : {Direction::In, Direction::Forward})
+    for (Spoof& spoof : spoofs(direction, family, ruleset))
+      boxes.push_back(std::move(spoof.packets));
+  return boxes;
+}
+
 // One family's part.
 class FamilyAnalysis {
  public:
   FamilyAnalysis(Family family, const filter::Ruleset& ruleset, const Vocabulary& names)
-      : ruleset_(ruleset), names_(names), rulesets_{&ruleset}, teller_(family, rulesets_, names) {}
+      : ruleset_(ruleset),
+        names_(names),
+        rulesets_{&ruleset},
+        questions_(spoofed(family, ruleset)),
+        teller_(family, rulesets_, names, questions_) {}
 
   FilterAnalysis take() {
     for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward}) {
@@ -71,6 +117,7 @@ class FamilyAnalysis {
   const filter::Ruleset& ruleset_;
   const Vocabulary& names_;
   std::array<const filter::Ruleset*, 1> rulesets_;
+  std::vector<filter::Box> questions_;
   FilterTeller teller_;
   FilterAnalysis analysis_;
   std::vector<IdleFilterRule> idle_;
@@ -122,24 +169,20 @@ void FamilyAnalysis::expose(Direction direction, Diagram fate) {
   }
 }
 
-// From a wire, no packet has loopback's addresses.
 void FamilyAnalysis::look_for_spoofing(Direction direction, Diagram fate) {
-  const Family family = teller_.space().family();
-  const Interval<Number> loopback = loopback_prefix(family).range();
-  filter::Box box = wire_box(direction, family);
-  for (Values& values : box)
-    if (values.field.kind == Kind::Source)
-      values.numbers = Numbers({loopback});
-  const Diagram open =
-      store().intersect(surely(store().intersect(fate, teller_.space().possible(direction))),
-                        teller_.space().inside(box));
-  for (const PacketLine& line : teller_.tell(open, direction, box)) {
-    FilterFinding finding{.place = place_text(walk(ruleset_, line.example)),
-                          .text = fmt::format("{} {} with a source in {}", to_text(direction),
-                                              line.packets, to_text(loopback_prefix(family))),
-                          .by = {}};
-    if (std::ranges::find(analysis_.spoofing, finding) == analysis_.spoofing.end())
-      analysis_.spoofing.push_back(std::move(finding));
+  for (const Spoof& spoof : spoofs(direction, teller_.space().family(), ruleset_)) {
+    const Diagram open =
+        store().intersect(surely(store().intersect(fate, teller_.space().possible(direction))),
+                          teller_.space().inside(spoof.packets));
+    const std::vector<PacketLine> lines = teller_.tell(open, direction, spoof.packets);
+    if (lines.empty())
+      continue;
+    std::string text = fmt::format("{} {} with a source in {}", to_text(direction),
+                                   lines.front().packets, spoof.sources);
+    if (lines.size() > 1)
+      text += fmt::format(", and {} more", lines.size() - 1);
+    analysis_.spoofing.push_back(
+        {.place = place_text(walk(ruleset_, lines.front().example)), .text = text, .by = {}});
   }
 }
 

@@ -30,7 +30,8 @@ struct FilterAnalysis {
   std::vector<Exposure> exposures;       // interfaces that fare alike stand together
   std::vector<FilterFinding> dead;       // rules that decide no packet, by those that decide theirs
   std::vector<FilterFinding> redundant;  // rules without which nothing would change
-  std::vector<FilterFinding> spoofing;   // accepting packets from a wire with loopback's addresses
+  std::vector<FilterFinding> spoofing;   // accepting packets from a wire with loopback's addresses,
+                                         // or from one interface with those of another's network
   std::vector<std::string> unknown;      // what is not understood, and where
   std::vector<std::string> outside;      // what else handles packets
   std::size_t rules = 0;
