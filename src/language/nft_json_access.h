@@ -43,6 +43,17 @@ inline Tagged tagged(const Json& value) {
   return {object->begin()->key(), &object->begin()->value()};
 }
 
+// True when a list holds the word, or is it.
+inline bool says(const Json& list, std::string_view word) {
+  const boost::json::array* all = list.if_array();
+  if (all == nullptr)
+    return text_of(&list) == word;
+  for (const Json& one : *all)
+    if (text_of(&one) == word)
+      return true;
+  return false;
+}
+
 // An element of a set without its timeout, counter and comment.
 inline const Json& bare(const Json& element) {
   const Json* wrapped = member(element, "elem");

@@ -41,13 +41,13 @@ std::optional<std::pair<const Json*, const Json*>> two(const Json& value) {
 std::optional<Numbers> prefix_numbers(const Question& question, const Json& value) {
   const Json* address = member(value, "addr");
   const Json* length = member(value, "len");
-  if (address == nullptr || length == nullptr || !length->is_int64())
+  if (address == nullptr || length == nullptr)
     return std::nullopt;
   const auto number = number_of(question, *address);
-  const std::int64_t bits = length->get_int64();
-  if (!number || bits < 0 || bits > question.bits)
+  const auto bits = number_of(Question{.field = {}, .bits = 8}, *length);
+  if (!number || !bits || *bits > static_cast<Number>(question.bits))
     return std::nullopt;
-  const Number rest = most_of(question.bits - static_cast<int>(bits));
+  const Number rest = most_of(question.bits - static_cast<int>(*bits));
   return Numbers({{*number & ~rest, *number | rest}});
 }
 

@@ -33,11 +33,7 @@ std::optional<Hook> hook_of(std::string_view name) {
 }
 
 bool says(const Json* flags, std::string_view flag) {
-  if (flags == nullptr)
-    return false;
-  if (const auto* list = flags->if_array())
-    return std::ranges::any_of(*list, [&](const Json& one) { return text_of(&one) == flag; });
-  return text_of(flags) == flag;
+  return flags != nullptr && nft_json::says(*flags, flag);
 }
 
 class Reader {
@@ -165,8 +161,10 @@ void Reader::read_set(ListedTable& table, const Json& value) {
 }
 
 Reader::Error_ Reader::read_object(std::string_view tag, const Json& value) {
-  if (tag == "metainfo")
+  if (tag == "metainfo") {
+    listing_.by_nft = true;
     return {};
+  }
   const auto family = family_of(text_member(value, "family"));
   const std::string_view name = text_member(value, tag == "table" ? "name" : "table");
   if (!family || name.empty())

@@ -31,6 +31,7 @@ struct ListedTable {
 struct Listing {
   std::vector<ListedTable> tables;
   std::vector<std::string> outside;
+  bool by_nft = false;  // nft printed it: there is its "metainfo"
 };
 
 // Refers to `objects`, the array under "nftables". Errors are added, each with its place.

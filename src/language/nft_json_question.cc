@@ -149,13 +149,11 @@ std::optional<Question> fib_question(const Json& fib) {
   const Json* flags = member(fib, "flags");
   if (flags == nullptr || (result != "type" && result != "oif"))
     return std::nullopt;
+  // In the order in which nft lists them, whatever the order of who writes them.
   std::string name = "fib ";
-  if (const auto* list = flags->if_array()) {
-    for (const Json& flag : *list)
-      name += fmt::format("{} . ", text_of(&flag));
-  } else {
-    name += fmt::format("{} . ", text_of(flags));
-  }
+  for (const std::string_view flag : {"saddr", "daddr", "mark", "iif", "oif"})
+    if (says(*flags, flag))
+      name += fmt::format("{} . ", flag);
   return Question{.field = other_field(name.append(result), 32),
                   .bits = 32,
                   .spelling = result == "type" ? Spelling::RouteType : Spelling::Number};

@@ -139,7 +139,7 @@ std::string Printer::composed(std::string_view tag, const Json& value) const {
     return joined({tag, text_member(value, "target")});
   if (tag == "&" || tag == "|" || tag == "^" || tag == "<<" || tag == ">>")
     return "(" + list(value, fmt::format(" {} ", tag)) + ")";
-  return value.is_null() ? std::string(tag) : std::string();
+  return value.is_null() || value.is_string() ? joined({tag, text_of(&value)}) : std::string();
 }
 
 std::string Printer::expression(const Json& value) const {
