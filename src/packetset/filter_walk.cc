@@ -303,6 +303,8 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
         stops.push_back({&table, &chain, &*chain.base, before_conntrack, before_routing});
       }
     }
+    // Of equal priorities the kernel asks the one that came last first (nf_hook_entries_grow).
+    std::ranges::reverse(stops);
     std::ranges::stable_sort(stops, {}, [](const Stop& stop) { return stop.base->priority; });
     way.insert(way.end(), stops.begin(), stops.end());
   }
