@@ -19,9 +19,8 @@ class Firewall {
  public:
   virtual ~Firewall() = default;
 
-  // What nft(8) lists, without counters' values, of table `inet quaymaster`; empty when there is
-  // no such table. A table that is not all ours is listed with one line more, which says so. Fails
-  // when the kernel cannot be asked.
+  // Table `inet quaymaster` as nft_listing() says it (language/nft_table.h); empty when there is no
+  // such table. Fails when the kernel cannot be asked.
   virtual Result<std::string> list() = 0;
 
   // Every table of the kernel, ours and anybody's, of one generation, in the model that analyses

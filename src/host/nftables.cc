@@ -1,20 +1,15 @@
 #include "host/nftables.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <cstdlib>
 #include <ctime>
-#include <iterator>
-#include <map>
 #include <string_view>
 
 #include <linux/netfilter.h>
-#include <net/if.h>
 #include <nftables/libnftables.h>
 
 #include "base/text.h"
 #include "host/live_filter.h"
-#include "language/nft_program.h"
 #include "language/nft_table.h"
 
 namespace quay {
@@ -36,7 +31,7 @@ void Nftables::Free::operator()(nft_ctx* context) const {
 }
 
 Nftables::Nftables() {
-  // Listings print times of day in the zone of the process; they are read as UTC.
+  // nft reads times in the zone of the process; ours are UTC.
   setenv("TZ", "UTC", 1);  // NOLINT(concurrency-mt-unsafe): before any thread starts
   tzset();
   context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
@@ -60,18 +55,7 @@ Result<std::string> Nftables::list() {
   const auto dump = dump_.table(NFPROTO_INET, "quaymaster");
   if (!dump)
     return fail(dump.error());
-  const std::optional<nft::Table>& table = *dump;
-  if (!table)
-    return std::string();
-  if (auto text = nft_listing(*table))
-    return std::move(*text);
-  // Something strange is in it. nft has words for most of that, but leaves out what it does not
-  // know itself: so the listing says in any case that it is not all ours.
-  auto text = command("list table inet quaymaster");
-  if (text)
-    text->insert(std::min(text->find('\n'), text->size() - 1) + 1,
-                 "\tsomething that quaymaster did not write\n");
-  return text;
+  return *dump ? nft_listing(**dump) : std::string();
 }
 
 Result<filter::Ruleset> Nftables::ruleset() {

@@ -71,24 +71,27 @@ Text set_text(const nft::Set& set) {
   return is_limit_set(set.name) ? limit_set_text(set) : map_text(set);
 }
 
-Text chain_text(const nft::Chain& chain, const nft::Table& table) {
+std::string chain_text(const nft::Chain& chain, const nft::Table& table) {
   std::string text = fmt::format("\tchain {} {{\n", chain.name);
+  const auto unknown = [&](const std::string& what) {
+    text += fmt::format("\t\t{} {}\n", kUnknownMark, what);
+  };
   if ((chain.flags & ~std::uint32_t{NFT_CHAIN_BASE}) != 0)
-    return std::nullopt;
+    unknown("flags");
   if (chain.hook) {
     const Text hook = hook_text(*chain.hook);
-    if (!hook)
-      return std::nullopt;
-    text += *hook;
+    if (hook)
+      text += *hook;
+    else
+      unknown("hook");
   }
-  for (const nft::Rule& rule : table.rules) {
-    if (rule.chain != chain.name)
-      continue;
-    const Text line = nft_rule_text(rule, table.sets);
-    if (!line)
-      return std::nullopt;
-    text += fmt::format("\t\t{}\n", *line);
-  }
+  for (const nft::Rule& rule : table.rules)
+    if (rule.chain == chain.name) {
+      if (const Text line = nft_rule_text(rule, table.sets))
+        text += fmt::format("\t\t{}\n", *line);
+      else
+        unknown(fmt::format("rule with handle {}", rule.handle));
+    }
   return text + "\t}\n";
 }
 
@@ -102,29 +105,34 @@ bool is_plain_name(const std::string& name) {
 
 }  // namespace
 
-std::optional<std::string> nft_listing(const nft::Table& table) {
-  const auto has_plain_name = [](const auto& part) { return is_plain_name(part.name); };
-  if (table.flags != 0 || !table.unknown.empty() || !table.flowtables.empty() ||
-      !std::ranges::all_of(table.chains, has_plain_name) ||
-      !std::ranges::all_of(table.sets, has_plain_name) ||
-      !std::ranges::all_of(table.objects, has_plain_name))
-    return std::nullopt;
+std::string nft_listing(const nft::Table& table) {
   std::string text = fmt::format("table inet {} {{\n", table.name);
-  for (const nft::Object& object : table.objects) {
-    if (object.type != NFT_OBJECT_COUNTER)
-      return std::nullopt;
-    text += fmt::format("\tcounter {} {{\n\t}}\n", object.name);
-  }
-  const auto add_all = [&text](const auto& parts, const auto& write) {
-    return std::ranges::all_of(parts, [&](const auto& part) {
-      const Text written = write(part);
-      text += written.value_or("");
-      return written.has_value();
-    });
+  const auto unknown = [&](const std::string& what) {
+    text += fmt::format("\t{} {}\n", kUnknownMark, what);
   };
-  if (!add_all(table.sets, set_text) ||
-      !add_all(table.chains, [&](const nft::Chain& chain) { return chain_text(chain, table); }))
-    return std::nullopt;
+  if (table.flags != 0)
+    unknown("flags");
+  for (const std::string& what : table.unknown)
+    unknown(is_plain_name(what) ? what : "part");
+  if (!table.flowtables.empty())
+    unknown("flowtable");
+  for (const nft::Object& object : table.objects)
+    if (object.type == NFT_OBJECT_COUNTER && is_plain_name(object.name))
+      text += fmt::format("\tcounter {} {{\n\t}}\n", object.name);
+    else
+      unknown("object");
+  for (const nft::Set& set : table.sets) {
+    const Text written = is_plain_name(set.name) ? set_text(set) : std::nullopt;
+    if (written)
+      text += *written;
+    else
+      unknown(is_plain_name(set.name) ? "set " + set.name : "set");
+  }
+  for (const nft::Chain& chain : table.chains)
+    if (is_plain_name(chain.name))
+      text += chain_text(chain, table);
+    else
+      unknown("chain");
   return text + "}\n";
 }
 

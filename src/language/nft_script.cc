@@ -256,7 +256,7 @@ Result<std::vector<Block>> parse_blocks(std::string_view text) {
       blocks.push_back({std::string(words[0]), std::string(words[1]), {}});
       in_block = true;
     } else if (content != "}") {
-      blocks.push_back({"line", std::string(content), {}});  // such as `flags dormant`
+      blocks.push_back({"", std::string(content), {}});  // such as `flags dormant`
     }
   }
   if (!in_table || in_block)
@@ -300,7 +300,7 @@ std::vector<std::string> parse_chain(const Block& block, std::set<Slot>& slots,
   for (const std::string& line : block.lines) {
     if (!begin.empty() && line == begin)
       continue;
-    if (line.starts_with("type ")) {
+    if (line.starts_with("type ") || line.starts_with(kUnknownMark)) {
       unknown.push_back(fmt::format("chain {}: {}", block.name, line));
       continue;
     }
@@ -336,7 +336,7 @@ Result<NftListing> parse_nft_listing(std::string_view text) {
       maps[static_cast<Slot>(block.name.back())].emplace(
           block.name.substr(0, block.name.size() - 2), parse_map(block, listing.unknown));
     } else if (block.kind != "set" || !is_limit_set(block.name)) {
-      listing.unknown.push_back(block.kind + " " + block.name);
+      listing.unknown.emplace_back(trim(block.kind + " " + block.name));
     }
   }
   if (slots.size() > 1)

@@ -86,15 +86,19 @@ std::string nft_update(const NftTable& from, const NftTable& to, Slot slot);
 // the new one. Otherwise the change is a replacement into the other slot.
 bool can_update(const NftTable& from, const NftTable& to);
 
-// The table `inet quaymaster` as `nft --stateless list table` prints it, long lines unbroken;
-// nullopt where that is not certain: something in it is unknown, or no work of ours.
-std::optional<std::string> nft_listing(const nft::Table& table);
+// How a line of nft_listing() begins that stands for something which is no work of ours, and perhaps
+// unknown.
+inline constexpr std::string_view kUnknownMark = "foreign";
+
+// The table `inet quaymaster` as `nft --stateless list table` prints it, long lines unbroken, and a
+// line with kUnknownMark for whatever our own compiler never writes.
+std::string nft_listing(const nft::Table& table);
 
 // True for the sets that remember what a rule limits: what they hold is no rule.
 bool is_limit_set(std::string_view name);
 
-// Reads what `nft --stateless list table inet quaymaster` prints. Fails on a text that is not
-// such a listing; what it does not know inside the table goes into `unknown`.
+// Reads what nft_listing() says, or `nft --stateless list table inet quaymaster` prints. Fails on a
+// text that is not such a listing; what it does not know inside the table goes into `unknown`.
 Result<NftListing> parse_nft_listing(std::string_view text);
 
 // How two tables differ, a line each, "-" for what is only in the first and "+" for what is only

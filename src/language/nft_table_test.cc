@@ -46,7 +46,7 @@ TEST(NftTable, AListingWithSomethingUnknownIsNotSound) {
   };
   EXPECT_TRUE(parse_nft_listing(ours)->sound());
   EXPECT_EQ(change("\tchain input", "\tflags dormant\n\tchain input").unknown,
-            std::vector<std::string>{"line flags dormant"});
+            std::vector<std::string>{"flags dormant"});
   EXPECT_EQ(change("\tchain input", "\tset foo {\n\t}\n\tchain input").unknown,
             std::vector<std::string>{"set foo"});
   EXPECT_EQ(
