@@ -326,6 +326,13 @@ std::optional<std::string> masked_text(std::span<const Piece> pieces, std::strin
     return std::nullopt;
   const auto& [number, constraint] = *constraints.begin();
   const Origin& origin = origins[number];
+  const Kind kind = origin.field.kind;
+  if (origin.reading == Reading::Number && (kind == Kind::Source || kind == Kind::Destination)) {
+    const Family family = origin.bits == 128 ? Family::V6 : Family::V4;
+    return fmt::format("{} & {} == {}", name_of(origin.field, family),
+                       quay::to_text(Address{family, constraint.mask}),
+                       quay::to_text(Address{family, constraint.value}));
+  }
   if (origin.reading != Reading::Number || origin.bits > 64)
     return std::nullopt;
   return fmt::format("{} & {:#x} == {:#x}", name_of(origin.field, Family::V4),

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h>
 
 #include "base/text.h"
 #include "language/nft_field_loads.h"
@@ -70,10 +71,10 @@ Values of_family(Family family) {
 
 Load load_of(const Conntrack& conntrack, const Scene& scene, Origins& origins) {
   if (conntrack.key == NFT_CT_STATE)
-    return {
-        .bits = machine_order(
-            origins.add({.field = {.kind = Kind::State}, .reading = Origin::Reading::State, .bits = 32}),
-            32)};
+    return {.bits = machine_order(origins.add({.field = {.kind = Kind::State},
+                                               .reading = Origin::Reading::State,
+                                               .bits = 32}),
+                                  32)};
   Load load;
   const auto key = conntrack_keys().find(conntrack.key);
   const bool address = conntrack.key == NFT_CT_SRC || conntrack.key == NFT_CT_DST;
@@ -141,14 +142,14 @@ Load load_of(const Fib& fib, const Scene&, Origins& origins) {
   switch (fib.result) {
     case NFT_FIB_RESULT_OIF:
       if (present)
-        return truth(origins, other(name + " . oif exists", 1));
-      return machine_number(origins, other(name + " . oif", 32), 32);
+        return truth(origins, other(name + " oif exists", 1));
+      return machine_number(origins, other(name + " oif", 32), 32);
     case NFT_FIB_RESULT_OIFNAME:
       if (present)
-        return truth(origins, other(name + " . oif exists", 1));
-      return network_number(origins, other(name + " . oifname", kNameBits), kNameBits);
+        return truth(origins, other(name + " oif exists", 1));
+      return network_number(origins, other(name + " oifname", kNameBits), kNameBits);
     case NFT_FIB_RESULT_ADDRTYPE:
-      return machine_number(origins, other(name + " . type", 32), 32);
+      return machine_number(origins, other(name + " type", 32), 32);
     default:
       return nothing(origins, fmt::format("{} {}", name, fib.result), kNameBits);
   }
@@ -222,6 +223,10 @@ Load load_of(const ExtensionHeader& header, const Scene&, Origins& origins) {
   Load load = header.length == 0 || header.length > longest
                   ? nothing(origins, part, kNameBits)
                   : network_number(origins, other(part, bits), bits);
+  if (header.operation == NFT_EXTHDR_OP_TCPOPT)
+    load.needs.push_back({.field = {.kind = Kind::Protocol},
+                          .numbers = Numbers({{IPPROTO_TCP, IPPROTO_TCP}}),
+                          .names = {}});
   load.needs.push_back(exists(name));
   return load;
 }

@@ -123,6 +123,13 @@ std::vector<Condition> implied_conditions(const Box& implied) {
   return conditions;
 }
 
+bool asks_for(const filter::Condition& condition, const filter::Field& field) {
+  const auto* test = std::get_if<filter::Test>(&condition);
+  return test != nullptr && std::ranges::any_of(test->boxes, [&](const filter::Box& box) {
+           return std::ranges::find(box, field, &filter::Values::field) != box.end();
+         });
+}
+
 Meaning stateful(std::string text) {
   Meaning meaning{.conditions = {}, .unknown = {text}};
   meaning.conditions.emplace_back(Atom{.text = std::move(text), .stateful = true});
@@ -146,13 +153,28 @@ std::optional<Listed> listed(const Json& set, const Context& context) {
   return all;
 }
 
+namespace {
+
+// "fib saddr . iif oif missing" asks whether there is a route, not which.
+void ask_whether(Key& key) {
+  Question& question = key.front().question;
+  if (!question.field.name.starts_with("fib ") || !question.field.name.ends_with(" oif"))
+    return;
+  question.field = other_field(question.field.name + " exists", 1);
+  question.bits = 1;
+  question.presence = true;
+}
+
+}  // namespace
+
 Meaning meaning_of_match(const Json& match, const Context& context) {
   const Json* left = member(match, "left");
   const Json* right = member(match, "right");
-  const auto key =
-      left == nullptr || right == nullptr ? std::nullopt : key_of(*left, context.family);
+  auto key = left == nullptr || right == nullptr ? std::nullopt : key_of(*left, context.family);
   if (!key)
     return atom(match, context, false);
+  if (right->is_bool())
+    ask_whether(*key);
   const Box needed = implied(*key);
   Meaning meaning{.conditions = implied_conditions(needed), .unknown = {}};
   if (impossible(needed))

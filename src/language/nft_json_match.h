@@ -28,6 +28,9 @@ std::vector<filter::Condition> implied_conditions(const filter::Box& implied);
 // A condition with an answer of its own for every rule that asks.
 Meaning stateful(std::string text);
 
+// Whether a test asks for a field.
+bool asks_for(const filter::Condition& condition, const filter::Field& field);
+
 // The elements that {"set": ...} or "@name" lists. Nullopt: there is no such set.
 struct Listed {
   std::vector<const Json*> elements;

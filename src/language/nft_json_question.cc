@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "language/masked_numbers.h"
 #include "language/nft_json_headers.h"
 #include "model/packet.h"
@@ -150,11 +151,11 @@ std::optional<Question> fib_question(const Json& fib) {
   if (flags == nullptr || (result != "type" && result != "oif"))
     return std::nullopt;
   // In the order in which nft lists them, whatever the order of who writes them.
-  std::string name = "fib ";
+  std::vector<std::string> asked;
   for (const std::string_view flag : {"saddr", "daddr", "mark", "iif", "oif"})
     if (says(*flags, flag))
-      name += fmt::format("{} . ", flag);
-  return Question{.field = other_field(name.append(result), 32),
+      asked.emplace_back(flag);
+  return Question{.field = other_field(fmt::format("fib {} {}", join(asked, " . "), result), 32),
                   .bits = 32,
                   .spelling = result == "type" ? Spelling::RouteType : Spelling::Number};
 }
@@ -171,7 +172,8 @@ std::optional<Question> route_question(const Json& rt, TableFamily family) {
     if (version.empty())
       return std::nullopt;
     const Family asked = version == "ip" ? Family::V4 : Family::V6;
-    question = {.field = other_field("rt nexthop", address_width(asked)),
+    question = {.field = other_field(asked == Family::V4 ? "rt ip nexthop" : "rt ip6 nexthop",
+                                     address_width(asked)),
                 .bits = address_width(asked),
                 .spelling = Spelling::Address};
     imply_family(question, asked, family);

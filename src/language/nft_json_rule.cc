@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "language/nft_json_effect.h"
+#include "language/nft_json_losses.h"
 #include "language/nft_json_match.h"
 #include "language/nft_json_text.h"
 #include "language/nft_json_verdict.h"
@@ -26,13 +27,6 @@ using filter::Verdict;
 
 bool one_of(std::string_view tag, std::initializer_list<std::string_view> tags) {
   return std::ranges::find(tags, tag) != tags.end();
-}
-
-bool asks_for(const Condition& condition, const filter::Field& field) {
-  const auto* test = std::get_if<filter::Test>(&condition);
-  return test != nullptr && std::ranges::any_of(test->boxes, [&](const filter::Box& box) {
-           return std::ranges::find(box, field, &Values::field) != box.end();
-         });
 }
 
 class RuleReader {
@@ -134,12 +128,19 @@ void RuleReader::read_xt(const Json& statement, const Json& value) {
                                  statement_text(statement), place_, rule_.unknown.size() + 1)));
 }
 
-// Packets that conntrack knows already stay as they are. Those that the host sends to itself have
-// met it when they come in.
+// Packets that conntrack knows already stay as they are; those that it has found invalid it does
+// not know. Those that the host sends to itself have met it when they come in.
 void RuleReader::not_tracked() {
   const filter::Field state{.kind = Kind::State, .name = {}};
-  if (!context_.reached.before_conntrack)
-    return;
+  if (!context_.reached.before_conntrack) {
+    const auto invalid = static_cast<filter::Number>(State::Invalid);
+    Values unknown_flow{.field = state, .numbers = filter::Numbers({{invalid, invalid}})};
+    Rule late = rule_;
+    late.conditions.emplace_back(filter::Test{.boxes = {{std::move(unknown_flow)}}});
+    late.assigns.push_back({state, static_cast<filter::Number>(State::Untracked)});
+    earlier_.push_back(std::move(late));
+    return forget(state);
+  }
   if (context_.reached.after_conntrack)
     return assign({{state, std::nullopt}});
   Values loopback{.field = {.kind = Kind::InInterface}, .numbers = {}, .names = {"lo"}};
@@ -240,7 +241,10 @@ std::vector<Rule> RuleReader::take() {
   }
   if (!idle || earlier_.empty())
     earlier_.push_back(std::move(rule_));
-  return std::move(earlier_);
+  std::vector<Rule> rules;
+  for (Rule& rule : earlier_)
+    std::ranges::move(settled(std::move(rule), context_.family), std::back_inserter(rules));
+  return rules;
 }
 
 std::string rule_text(const Json& statements) {

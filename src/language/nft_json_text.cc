@@ -30,6 +30,7 @@ class Printer {
   std::string set(const Json& elements) const;
   std::string member_text(const Json& value, std::string_view key) const;
   std::string limit(const Json& value) const;
+  std::string masked(const Json& match, std::string_view op) const;
   std::string translation(std::string_view tag, const Json& value) const;
   std::string effect(std::string_view tag, const Json& value) const;
 
@@ -168,11 +169,36 @@ bool are_bits(const Json* left) {
          (value != nullptr && text_member(*value, "field") == "flags");
 }
 
+// Some bits of a number or an address: "meta mark & 0xf0 == 0x10"; empty for anything else.
+std::string Printer::masked(const Json& match, std::string_view op) const {
+  const Json* left = member(match, "left");
+  const Json* right = member(match, "right");
+  if (left == nullptr || right == nullptr)
+    return {};
+  const auto [tag, inside] = tagged(*left);
+  const auto* both = tag == "&" ? inside->if_array() : nullptr;
+  if (both == nullptr || both->size() != 2)
+    return {};
+  const auto one = [this](const Json& value) {
+    if (value.is_int64() && value.get_int64() >= 0)
+      return fmt::format("{:#x}", value.get_int64());
+    return value.is_string() ? expression(value) : std::string();
+  };
+  const std::string mask = one((*both)[1]);
+  const std::string value = one(*right);
+  if (mask.empty() || value.empty())
+    return {};
+  return fmt::format("{} & {} {} {}", expression((*both)[0]), mask, op, value);
+}
+
 std::string Printer::match(const Json& match, bool plain) const {
   std::string_view op = text_member(match, "op");
   if (plain && op == "!=")
     op = "==";
   const Json* right = member(match, "right");
+  if (op == "==" || op == "!=")
+    if (std::string text = masked(match, op); !text.empty())
+      return text;
   const bool set =
       right != nullptr && (tagged(*right).tag == "set" || text_of(right).starts_with('@'));
   if (op == "in" || (plain && op == "!") ||
@@ -184,11 +210,18 @@ std::string Printer::match(const Json& match, bool plain) const {
 std::string Printer::limit(const Json& value) const {
   if (!value.is_object())
     return joined({"limit name", expression(value)});
+  const auto unit_of = [&value](std::string_view key) {
+    const std::string_view unit = text_member(value, key);
+    return unit == "packets" ? std::string_view() : unit;
+  };
   std::string burst = member_text(value, "burst");
-  if (!burst.empty())
-    burst = joined({"burst", burst, text_member(value, "burst_unit")});
-  return joined({"limit rate", true_member(value, "inv") ? "over" : "", member_text(value, "rate"),
-                 text_member(value, "rate_unit"), "per", text_member(value, "per"), burst});
+  if (!burst.empty()) {
+    const std::string_view unit = unit_of("burst_unit");
+    burst = joined({"burst", burst, unit.empty() ? "packets" : unit});
+  }
+  const std::string rate = joined({member_text(value, "rate"), unit_of("rate_unit")});
+  return joined({"limit rate", true_member(value, "inv") ? "over" : "",
+                 rate + "/" + std::string(text_member(value, "per")), burst});
 }
 
 std::string Printer::translation(std::string_view tag, const Json& value) const {

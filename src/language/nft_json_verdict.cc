@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "language/disjoint_boxes.h"
 #include "language/masked_numbers.h"
 #include "language/nft_json_key.h"
 #include "model/packet.h"
@@ -79,12 +80,13 @@ std::optional<VerdictMap> map_of(const Key& key, const std::vector<const Json*>&
   for (const Json* element : elements)
     if (!add(key, *element, map, rest))
       return std::nullopt;
-  if (!rest)
-    return map;
+  auto apart = disjoint(std::move(map));
+  if (!rest || !apart)
+    return apart;
   if (key.size() != 1)  // what is left is no box
     return std::nullopt;
-  map.emplace_back(Box{all_others(key.front().question, map)}, *std::move(rest));
-  return map;
+  apart->emplace_back(Box{all_others(key.front().question, *apart)}, *std::move(rest));
+  return apart;
 }
 
 }  // namespace

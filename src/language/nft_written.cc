@@ -53,7 +53,7 @@ class WrittenBy {
   }
   void operator()(const XtMatch& match) {
     if (match.name == "addrtype")
-      for (const char* name : {"fib saddr . type", "fib daddr . type"})
+      for (const char* name : {"fib saddr type", "fib daddr type"})
         written_.routes.insert({.kind = Kind::Other, .name = name, .bits = 32});
     // With this a socket gives its mark to the packet.
     if (match.name == "socket")

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <arpa/inet.h>
+#include <linux/netfilter/xt_dccp.h>
 #include <linux/netfilter/xt_dscp.h>
 #include <linux/netfilter/xt_ecn.h>
 #include <linux/netfilter/xt_esp.h>
@@ -11,6 +12,7 @@
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_tcpmss.h>
 #include <linux/netfilter/xt_tcpudp.h>
+#include <linux/netfilter_ipv4/ipt_ah.h>
 #include <linux/netfilter_ipv4/ipt_ttl.h>
 
 #include "language/xt_info_matches.h"
@@ -94,12 +96,15 @@ Options udp_options(Bytes bytes, std::uint32_t, Family) {
   return options;
 }
 
-// Chunks are not read.
-Options sctp_options(Bytes bytes, std::uint32_t, Family) {
+namespace {
+
+// The ports of sctp and dccp, which say by flags what they ask for. Nothing else is read of them.
+template <typename Info>
+Options flagged_ports(Bytes bytes) {
   constexpr std::uint32_t source = 1;
   constexpr std::uint32_t destination = 2;
   constexpr std::uint32_t known = source | destination;
-  const auto info = read_info<SctpInfo>(bytes);
+  const auto info = read_info<Info>(bytes);
   if (!info || (info->flags & ~known) != 0 || (info->invflags & ~known) != 0)
     return std::nullopt;
   std::vector<Option> options;
@@ -111,6 +116,26 @@ Options sctp_options(Bytes bytes, std::uint32_t, Family) {
   add("sport", source, info->spts);
   add("dport", destination, info->dpts);
   return options;
+}
+
+}  // namespace
+
+// Chunks are not read.
+Options sctp_options(Bytes bytes, std::uint32_t, Family) {
+  return flagged_ports<SctpInfo>(bytes);
+}
+
+// Types and options are not read.
+Options dccp_options(Bytes bytes, std::uint32_t, Family) {
+  return flagged_ports<xt_dccp_info>(bytes);
+}
+
+Options ah_options(Bytes bytes, std::uint32_t, Family family) {
+  const auto info = read_info<ipt_ah>(bytes);
+  if (family != Family::V4 || !info || (info->invflags & ~IPT_AH_INV_MASK) != 0)
+    return std::nullopt;
+  return std::vector{
+      option("ahspi", {range_text(info->spis[0], info->spis[1])}, info->invflags != 0)};
 }
 
 Options esp_options(Bytes bytes, std::uint32_t, Family) {

@@ -26,7 +26,7 @@ std::optional<Info> read_info(std::string_view bytes) {
   if ((sizeof(Info) + 7) / 8 * 8 != (bytes.size() + 7) / 8 * 8 || bytes.size() < sizeof(Info))
     return std::nullopt;
   Info info{};
-  std::memcpy(&info, bytes.data(), sizeof info);
+  bytes.copy(reinterpret_cast<char*>(&info), sizeof info);
   return info;
 }
 

@@ -48,15 +48,14 @@ constexpr std::pair<std::string_view, Function> kFunctions[] = {
 
 // Matches that stand as atoms.
 constexpr std::pair<std::string_view, Lasting> kAtoms[] = {
-    {"bpf", Lasting::Never},        {"cluster", Lasting::OneTable},  {"connbytes", Lasting::Never},
-    {"connlabel", Lasting::Never},  {"connlimit", Lasting::Never},   {"dst", Lasting::Always},
-    {"eui64", Lasting::OneTable},   {"frag", Lasting::Always},       {"hashlimit", Lasting::Never},
-    {"hbh", Lasting::Always},       {"ipv6header", Lasting::Always}, {"ipvs", Lasting::OneTable},
-    {"limit", Lasting::Never},      {"mh", Lasting::Always},         {"osf", Lasting::OneTable},
-    {"physdev", Lasting::OneTable}, {"policy", Lasting::OneTable},   {"quota", Lasting::Never},
-    {"rateest", Lasting::Never},    {"rpfilter", Lasting::Always},   {"rt", Lasting::Always},
-    {"socket", Lasting::OneTable},  {"statistic", Lasting::Never},   {"string", Lasting::OneTable},
-    {"u32", Lasting::OneTable},
+    {"bpf", Lasting::Never},       {"cluster", Lasting::OneTable},  {"connbytes", Lasting::Never},
+    {"connlabel", Lasting::Never}, {"connlimit", Lasting::Never},   {"dst", Lasting::Always},
+    {"eui64", Lasting::OneTable},  {"frag", Lasting::Always},       {"hashlimit", Lasting::Never},
+    {"hbh", Lasting::Always},      {"ipv6header", Lasting::Always}, {"ipvs", Lasting::OneTable},
+    {"mh", Lasting::Always},       {"osf", Lasting::OneTable},      {"physdev", Lasting::OneTable},
+    {"policy", Lasting::OneTable}, {"quota", Lasting::Never},       {"rateest", Lasting::Never},
+    {"rpfilter", Lasting::Always}, {"rt", Lasting::Always},         {"socket", Lasting::OneTable},
+    {"statistic", Lasting::Never}, {"string", Lasting::OneTable},   {"u32", Lasting::OneTable},
 };
 
 // `! -m` of these is exactly the opposite, so that the atom itself can be inverted.
@@ -81,6 +80,33 @@ Read<Meaning> as_atom(const Module& match, Lasting lasting, const Context& conte
   // The mark may change even where the rule does not match as a whole.
   if (find(match.options, "restore-skmark") != nullptr)
     meaning.assigns.push_back({.field = field(filter::Kind::Mark), .value = std::nullopt});
+  return meaning;
+}
+
+// A limit in nft's words, because iptables-nft makes one of nft's of it. nullopt without a rate
+// that iptables would take.
+std::optional<std::string> limit_text(const Module& match) {
+  constexpr std::string_view units[] = {"second", "minute", "hour", "day"};
+  const Option* limit = find(match.options, "limit");
+  const Option* burst = find(match.options, "limit-burst");
+  if (limit == nullptr)
+    return std::nullopt;
+  const std::string_view rate = limit->values[0];
+  const std::size_t slash = rate.find('/');
+  const std::string_view unit = slash == rate.npos ? "second" : rate.substr(slash + 1);
+  const auto found = std::ranges::find_if(
+      units, [&](std::string_view one) { return !unit.empty() && one.starts_with(unit); });
+  const auto count = parse_c_number(rate.substr(0, slash), 10'000);
+  const auto most = parse_c_number(burst == nullptr ? "5" : burst->values[0], 10'000);
+  if (found == std::end(units) || !count || !most)
+    return std::nullopt;
+  return fmt::format("limit rate {}/{} burst {} packets", *count, *found, *most);
+}
+
+Read<Meaning> limit_match(const Module& match, const Context& context) {
+  Meaning meaning = atom_of(match, Lasting::Never, context);
+  if (auto text = limit_text(match))
+    std::get<filter::Atom>(meaning.conditions[0]).text = *std::move(text);
   return meaning;
 }
 
@@ -111,6 +137,8 @@ Read<Meaning> read_match(const Module& match, const Context& context) {
     return recent_match(match, context);
   if (match.name == "set")
     return set_match(match, context);
+  if (match.name == "limit")
+    return limit_match(match, context);
   const auto* function =
       std::ranges::find(kFunctions, match.name, [](const auto& pair) { return pair.first; });
   if (function != std::end(kFunctions))

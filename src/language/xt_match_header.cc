@@ -75,7 +75,7 @@ Read<Meaning> addrtype_match(const Module& match, const Context& context) {
     if (!types)
       return std::unexpected(types.error());
     meaning.conditions.push_back(
-        is(other_field(option.name == "src-type" ? "fib saddr . type" : "fib daddr . type", 32),
+        is(other_field(option.name == "src-type" ? "fib saddr type" : "fib daddr type", 32),
            *std::move(types), option.inverted));
   }
   return meaning;

@@ -119,10 +119,20 @@ Options cpu_options(Bytes bytes, std::uint32_t, Family) {
 }
 
 Options cgroup_options(Bytes bytes, std::uint32_t revision, Family) {
-  const auto info = read_info<xt_cgroup_info_v0>(bytes);
-  if (revision != 0 || !info)
-    return std::nullopt;
-  return std::vector{option("cgroup", {std::to_string(info->id)}, info->invert != 0)};
+  const auto by_class = [](std::uint32_t number, bool inverted) {
+    return std::vector{option("cgroup", {std::to_string(number)}, inverted)};
+  };
+  const auto first = read_info<xt_cgroup_info_v0>(bytes);
+  if (revision == 0 && first)
+    return by_class(first->id, first->invert != 0);
+  // A path is the kernel's to explain.
+  const auto second = read_info<xt_cgroup_info_v1>(bytes);
+  if (revision == 1 && second && second->has_path == 0 && second->has_classid != 0)
+    return by_class(second->classid, second->invert_classid != 0);
+  const auto third = read_info<xt_cgroup_info_v2>(bytes);
+  if (revision == 2 && third && third->has_path == 0 && third->has_classid != 0)
+    return by_class(third->classid, third->invert_classid != 0);
+  return std::nullopt;
 }
 
 Options realm_options(Bytes bytes, std::uint32_t, Family) {
@@ -153,9 +163,14 @@ Options set_options(Bytes bytes, std::uint32_t revision, Family) {
   const bool counters = revision == 4 && info &&
                         (info->packets.op != IPSET_COUNTER_NONE ||
                          info->bytes.op != IPSET_COUNTER_NONE || info->flags != 0);
-  if ((revision != 1 && revision != 4) || (revision == 4 ? !info : !simple) || counters)
+  const xt_set_info* found = nullptr;
+  if (revision == 4 && info && !counters)
+    found = &info->match_set;
+  else if (revision == 1 && simple)
+    found = &simple->match_set;
+  if (found == nullptr)
     return std::nullopt;
-  const xt_set_info& set = revision == 4 ? info->match_set : simple->match_set;
+  const xt_set_info& set = *found;
   if (set.dim > IPSET_DIM_MAX || (set.flags & IPSET_RETURN_NOMATCH) != 0)
     return std::nullopt;
   std::vector<std::string> sides;
@@ -166,23 +181,38 @@ Options set_options(Bytes bytes, std::uint32_t revision, Family) {
 }
 
 // `--set` alone is told from the others.
-Options recent_options(Bytes bytes, std::uint32_t revision, Family) {
-  const auto info = read_info<xt_recent_mtinfo_v1>(bytes);
+// What both revisions have.
+template <typename Info>
+std::vector<Option> recent_options(const Info& info) {
+  const auto is = [&info](int flag) { return (info.check_set & flag) != 0; };
+  const char* verb = is(XT_RECENT_SET)      ? "set"
+                     : is(XT_RECENT_CHECK)  ? "rcheck"
+                     : is(XT_RECENT_UPDATE) ? "update"
+                                            : "remove";
+  std::vector<Option> options{option(verb, {}, info.invert != 0),
+                              option("name", {text_in(info.name).value_or("?")}),
+                              option(info.side == XT_RECENT_DEST ? "rdest" : "rsource", {})};
+  if (info.seconds != 0)
+    options.push_back(option("seconds", {std::to_string(info.seconds)}));
+  if (info.hit_count != 0)
+    options.push_back(option("hitcount", {std::to_string(info.hit_count)}));
+  if (is(XT_RECENT_TTL))
+    options.push_back(option("rttl", {}));
+  if (is(XT_RECENT_REAP))
+    options.push_back(option("reap", {}));
+  return options;
+}
+
+Options recent_options(Bytes bytes, std::uint32_t revision, Family family) {
   const auto older = read_info<xt_recent_mtinfo>(bytes);
-  if (revision > 1 || (revision == 1 ? !info : !older))
+  if (revision == 0 && older)
+    return recent_options(*older);
+  const auto info = read_info<xt_recent_mtinfo_v1>(bytes);
+  if (revision != 1 || !info)
     return std::nullopt;
-  const std::uint8_t kind = revision == 1 ? info->check_set : older->check_set;
-  const std::uint8_t inverted = revision == 1 ? info->invert : older->invert;
-  const auto name = revision == 1 ? text_in(info->name) : text_in(older->name);
-  const std::uint32_t seconds = revision == 1 ? info->seconds : older->seconds;
-  const std::uint32_t hits = revision == 1 ? info->hit_count : older->hit_count;
-  const char* verb = (kind & XT_RECENT_SET) != 0      ? "set"
-                     : (kind & XT_RECENT_CHECK) != 0  ? "rcheck"
-                     : (kind & XT_RECENT_UPDATE) != 0 ? "update"
-                                                      : "remove";
-  return std::vector{option(verb, {}, inverted != 0), option("seconds", {std::to_string(seconds)}),
-                     option("hitcount", {std::to_string(hits)}),
-                     option("name", {name.value_or("?")})};
+  auto options = recent_options(*info);
+  options.push_back(option("mask", {address_text(info->mask, family)}));
+  return options;
 }
 
 Options socket_options(Bytes bytes, std::uint32_t revision, Family) {
@@ -210,6 +240,15 @@ std::string date_text(std::uint32_t seconds) {
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
+// The numbers of the days that are set in a mask.
+std::string days_text(std::uint32_t mask, int last) {
+  std::vector<std::string> days;
+  for (int day = 1; day <= last; ++day)
+    if ((mask >> day & 1) != 0)
+      days.push_back(std::to_string(day));
+  return join(days, ",");
+}
+
 Options time_options(Bytes bytes, std::uint32_t, Family) {
   constexpr std::uint32_t last_date = 0x7fffffff;  // iptables' default
   const auto info = read_info<xt_time_info>(bytes);
@@ -218,22 +257,22 @@ Options time_options(Bytes bytes, std::uint32_t, Family) {
       info->daytime_stop > XT_TIME_MAX_DAYTIME)
     return std::nullopt;
   const auto clock = [](std::uint32_t seconds) { return date_text(seconds).substr(11); };
-  std::vector<Option> options{option("timestart", {clock(info->daytime_start)}),
-                              option("timestop", {clock(info->daytime_stop)})};
+  std::vector<Option> options;
+  if (info->daytime_start != 0 || info->daytime_stop != XT_TIME_MAX_DAYTIME) {
+    options.push_back(option("timestart", {clock(info->daytime_start)}));
+    options.push_back(option("timestop", {clock(info->daytime_stop)}));
+  }
   if (info->date_start != 0)
     options.push_back(option("datestart", {date_text(info->date_start)}));
-  if (info->date_stop != last_date)
+  if (info->date_stop != 0)
     options.push_back(option("datestop", {date_text(info->date_stop)}));
   if (info->monthdays_match != XT_TIME_ALL_MONTHDAYS)
-    options.push_back(option("monthdays", {hex(info->monthdays_match)}));
-  std::vector<std::string> days;
-  for (int day = 1; day <= 7; ++day)
-    if ((info->weekdays_match >> day & 1) != 0)
-      days.push_back(std::to_string(day));
+    options.push_back(option("monthdays", {days_text(info->monthdays_match, 31)}));
+  const std::string days = days_text(info->weekdays_match, 7);
   if (days.empty())
     return std::nullopt;
-  if (days.size() < 7)
-    options.push_back(option("weekdays", {join(days, ",")}));
+  if (days != days_text(XT_TIME_ALL_WEEKDAYS, 7))
+    options.push_back(option("weekdays", {days}));
   if ((info->flags & XT_TIME_LOCAL_TZ) != 0)
     options.push_back(option("kerneltz", {}));
   if ((info->flags & XT_TIME_CONTIGUOUS) != 0)
@@ -262,6 +301,7 @@ using Reader = Options (*)(Bytes, std::uint32_t, Family);
 
 constexpr std::pair<std::string_view, Reader> kReaders[] = {
     {"addrtype", addrtype_options},
+    {"ah", ah_options},
     {"cgroup", cgroup_options},
     {"comment", no_options},
     {"connbytes", no_options},
@@ -269,6 +309,7 @@ constexpr std::pair<std::string_view, Reader> kReaders[] = {
     {"connmark", mark_options},
     {"conntrack", conntrack_options},
     {"cpu", cpu_options},
+    {"dccp", dccp_options},
     {"devgroup", devgroup_options},
     {"dscp", dscp_options},
     {"ecn", ecn_options},

@@ -49,7 +49,7 @@ Outcome translation(Kind address, std::optional<Number> value) {
   const bool source = address == Kind::Source;
   outcome.assigns.push_back({field(address), value});
   outcome.assigns.push_back(
-      {other_field(source ? "fib saddr . type" : "fib daddr . type", 32), std::nullopt});
+      {other_field(source ? "fib saddr type" : "fib daddr type", 32), std::nullopt});
   return outcome;
 }
 
