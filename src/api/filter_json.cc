@@ -54,13 +54,15 @@ json::value to_json(const FilterAnalysis& analysis) {
                       {"rules", analysis.rules},
                       {"exact", analysis.exact},
                       {"complete", analysis.complete},
+                      {"too_large", analysis.too_large},
                       {"scope", proof_scope()}};
 }
 
 json::value to_json(const Differences& differences) {
-  return json::object{{"equal", differences.lines.empty() && differences.complete},
+  return json::object{{"equal", differences.equal()},
                       {"differences", differences_json(differences.lines, "first", "second")},
                       {"complete", differences.complete},
+                      {"too_large", differences.too_large},
                       {"scope", proof_scope()}};
 }
 
@@ -72,6 +74,7 @@ json::value to_json(const Proof& proof) {
                       {"unknown", texts(proof.unknown)},
                       {"outside", texts(proof.outside)},
                       {"complete", proof.complete},
+                      {"too_large", proof.too_large},
                       {"scope", proof_scope()}};
 }
 

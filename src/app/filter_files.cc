@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "app/inventory.h"
 #include "base/text.h"
+#include "language/firewalld_zones.h"
 #include "language/iptables_save.h"
 #include "language/nft_json.h"
 #include "language/ufw_files.h"
@@ -50,11 +54,43 @@ Parsed<filter::Ruleset> load_ufw(Files& files, const std::string& folder) {
   return {join(std::move(v4.value), std::move(v6.value)), std::move(v4.errors)};
 }
 
+// Every XML file of a folder of firewalld's, and firewalld.conf.
+std::map<std::string, std::string> firewalld_folder(Files& files, const std::string& root) {
+  std::map<std::string, std::string> texts;
+  const auto add = [&](const std::string& path) {
+    if (auto text = files.read(root + "/" + path))
+      texts.emplace(path, std::move(*text));
+  };
+  add("firewalld.conf");
+  add("direct.xml");
+  for (const char* kind : {"zones", "policies", "services", "ipsets"})
+    for (const std::string& name : files.list(fmt::format("{}/{}", root, kind), "")) {
+      const std::string path = fmt::format("{}/{}", kind, name);
+      if (name.ends_with(".xml"))
+        add(path);
+      else  // several files that make one zone
+        for (const std::string& part : files.list(fmt::format("{}/{}", root, path), ".xml"))
+          add(fmt::format("{}/{}", path, part));
+    }
+  return texts;
+}
+
+// Beside a copy of /etc, firewalld's own definitions are in the copy of /usr, where there is one.
+Parsed<filter::Ruleset> load_firewalld(Files& files, const std::string& folder) {
+  const std::string shipped = "/usr/lib/firewalld";
+  std::map<std::string, std::string> copied = firewalld_folder(files, folder + "/../.." + shipped);
+  return parse_firewalld(
+      {.shipped = copied.empty() ? firewalld_folder(files, shipped) : std::move(copied),
+       .own = firewalld_folder(files, folder)});
+}
+
 }  // namespace
 
 Parsed<filter::Ruleset> load_filter(Files& files, const std::string& path) {
   if (files.modified(path + "/user.rules"))
     return load_ufw(files, path);
+  if (files.modified(path + "/firewalld.conf"))
+    return load_firewalld(files, path);
   const auto text = files.read(path);
   if (!text)
     return {{}, {text.error()}};
@@ -65,7 +101,8 @@ Parsed<filter::Ruleset> load_filter(Files& files, const std::string& path) {
   return {
       {},
       {{path,
-        "is neither what `nft -j list ruleset` or iptables-save writes nor a folder of ufw's"}}};
+        "is neither what `nft -j list ruleset` or iptables-save writes nor a folder of ufw's or "
+        "firewalld's"}}};
 }
 
 filter::Ruleset join(filter::Ruleset first, filter::Ruleset second) {

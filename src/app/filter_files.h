@@ -10,8 +10,8 @@
 namespace quay {
 
 // A file that `nft -j list ruleset`, iptables-save or ip6tables-save wrote, or a folder of ufw's
-// (/etc/ufw). Which it is, is read off its text. Fails with every fault that the reader found, or
-// when it is none of these.
+// (/etc/ufw) or firewalld's (/etc/firewalld). Which it is, is read off its text, or its files.
+// Fails with every fault that the reader found, or when it is none of these.
 Parsed<filter::Ruleset> load_filter(Files& files, const std::string& path);
 
 // Two halves of one host's filter as one.

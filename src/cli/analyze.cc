@@ -89,6 +89,8 @@ int show(const Context& context, const filter::Ruleset& ruleset, const Vocabular
     context.out << boost::json::serialize(to_json(analysis)) << '\n';
     return status;
   }
+  if (analysis.too_large)
+    context.out << "These rules are too many, and too much alike, to say what they let through\n";
   for (const Exposure& exposure : analysis.exposures)
     print(context, exposure);
   print(context, "Decide nothing", "", analysis.dead);
@@ -99,15 +101,15 @@ int show(const Context& context, const filter::Ruleset& ruleset, const Vocabular
   print(context, "Outside the model", analysis.outside);
   context.out << fmt::format("{} rules, {} of them understood in full\n", analysis.rules,
                              analysis.exact);
-  if (!analysis.complete)
+  if (!analysis.complete && !analysis.too_large)
     context.out << "More is open than these lines say; --json says no more either\n";
-  return status;
+  return analysis.too_large ? kFailed : status;
 }
 
 int show_differences(const Context& context, const filter::Ruleset& first,
                      const filter::Ruleset& second, const Vocabulary& names) {
   const Differences found = compare(first, second, names);
-  const int status = found.lines.empty() && found.complete ? kDone : kReport;
+  const int status = found.too_large ? kFailed : found.equal() ? kDone : kReport;
   if (context.json) {
     context.out << boost::json::serialize(to_json(found)) << '\n';
     return status;
@@ -117,7 +119,9 @@ int show_differences(const Context& context, const filter::Ruleset& first,
                                to_text(difference.direction), difference.packets,
                                difference.certain ? "" : " (perhaps)", difference.first,
                                difference.second, difference.example);
-  if (!found.complete)
+  if (found.too_large)
+    context.out << "These rules are too many, and too much alike, to be compared\n";
+  else if (!found.complete)
     context.out << "More packets differ than these lines say\n";
   if (status == kDone)
     context.out << "Every packet fares the same under both.\n";

@@ -246,12 +246,15 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
     context.base.out << json::serialize(done) << '\n';
     return kDone;
   }
+  const json::value* proof = done.as_object().if_contains("proof");
   context.base.out << (flag(done, "enforcing")
-                           ? fmt::format(
-                                 "Done: revision {}, {} rules, proved equal to the policy.\n",
-                                 text(done, "revision"), done.at("rules").as_int64())
+                           ? fmt::format("Done: revision {}, {} rules, {}.\n",
+                                         text(done, "revision"), done.at("rules").as_int64(),
+                                         proof != nullptr && flag(*proof, "equal")
+                                             ? "proved equal to the policy"
+                                             : "read back, but too many to be proved")
                            : "Done: nothing is enforced any more.\n");
-  if (const json::value* proof = done.as_object().if_contains("proof")) {
+  if (proof != nullptr) {
     print_differences(context, *proof, "closed", "Note, other tables: ");
     print_lost_answers(context, *proof);
   }
@@ -440,14 +443,17 @@ int show_proof(const LiveContext& context) {
   return show(context, "/v1/proof", [&](const json::value& proof) {
     const bool equal = flag(proof, "equal");
     std::ostream& out = context.base.out;
-    if (equal)
+    if (flag(proof, "too_large"))
+      out << context.base.style.paint("UNKNOWN", Colour::Yellow)
+          << " the kernel's rules are too many to be held against the policy\n";
+    else if (equal)
       out << context.base.style.paint("EQUAL", Colour::Green)
           << "   the kernel judges every packet as the policy says\n";
     else
       out << context.base.style.paint("DIFFERS", Colour::Red)
           << " the kernel does not do what the policy says\n";
     print_differences(context, proof, "differences", "");
-    if (!flag(proof, "complete"))
+    if (!flag(proof, "complete") && !flag(proof, "too_large"))
       out << "  more than is listed\n";
     print_differences(context, proof, "closed", "other tables: ");
     print_lost_answers(context, proof);

@@ -335,7 +335,7 @@ void Verbs::add_offline() {
   analyze->footer(
       "A file is what `nft -j list ruleset`, iptables-save or ip6tables-save wrote, or a folder "
       "such\n"
-      "as /etc/ufw:\n"
+      "as /etc/ufw or /etc/firewalld:\n"
       "  quaymaster analyze rules.v4\n"
       "  quaymaster analyze --live                 what this host's kernel has, for root\n"
       "  quaymaster analyze rules.v4 rules.v6      the two halves of one filter\n"

@@ -125,8 +125,8 @@ std::string FilterWatch::verdict(const Result<Proof>& proof) const {
     return "the kernel does not do what the policy says: " + first_of(proof->differences);
   if (!proof->closed.empty())
     return "what the policy opens is closed: " + first_of(proof->closed);
-  return proof->complete ? "what the policy opens stays open"
-                         : "it is too large to be held against the policy";
+  return proof->too_large ? "there are too many rules now to hold them against the policy"
+                          : "what the policy opens stays open";
 }
 
 }  // namespace quay

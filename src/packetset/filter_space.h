@@ -24,10 +24,12 @@ namespace quay::filter {
 
 class FilterSpace {
  public:
+  static constexpr std::size_t kMostNodes = 4'000'000;  // some 400 MB; 10,000 rules take a tenth
+
   // See FilterLevels. Beyond `most_nodes` exhausted() is true and nothing it says counts.
   FilterSpace(Family family, std::span<const Ruleset* const> rulesets,
               std::span<const Box> questions = {}, Order order = Order::Host,
-              std::size_t most_nodes = 20'000'000);
+              std::size_t most_nodes = kMostNodes);
 
   Family family() const { return levels_.family(); }
   const FilterLevels& levels() const { return levels_; }

@@ -86,12 +86,13 @@ std::vector<filter::Box> spoofed(Family family, const filter::Ruleset& ruleset) 
 // One family's part.
 class FamilyAnalysis {
  public:
-  FamilyAnalysis(Family family, const filter::Ruleset& ruleset, const Vocabulary& names)
+  FamilyAnalysis(Family family, const filter::Ruleset& ruleset, const Vocabulary& names,
+                 std::size_t most_nodes)
       : ruleset_(ruleset),
         names_(names),
         rulesets_{&ruleset},
         questions_(spoofed(family, ruleset)),
-        teller_(family, rulesets_, names, questions_) {}
+        teller_(family, rulesets_, names, questions_, most_nodes) {}
 
   FilterAnalysis take() {
     for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward}) {
@@ -102,6 +103,7 @@ class FamilyAnalysis {
     }
     idle_ = idle_filter_rules(teller_.space(), ruleset_);
     analysis_.complete = teller_.complete();
+    analysis_.too_large = teller_.too_large();
     return std::move(analysis_);
   }
   const std::vector<IdleFilterRule>& idle() const { return idle_; }
@@ -272,9 +274,10 @@ std::vector<std::string> unknown_in(const filter::Ruleset& ruleset) {
   return found;
 }
 
-FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names) {
-  FamilyAnalysis v4(Family::V4, ruleset, names);
-  FamilyAnalysis v6(Family::V6, ruleset, names);
+FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
+                       std::size_t most_nodes) {
+  FamilyAnalysis v4(Family::V4, ruleset, names, most_nodes);
+  FamilyAnalysis v6(Family::V6, ruleset, names, most_nodes);
   const bool about_v4 = filter::is_about(ruleset, Family::V4);
   const bool about_v6 = filter::is_about(ruleset, Family::V6);
   FilterAnalysis analysis = about_v4 || !about_v6 ? v4.take() : v6.take();
@@ -283,8 +286,12 @@ FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names) 
     analysis.exposures = joined(analysis.exposures, other.exposures);
     std::ranges::move(other.spoofing, std::back_inserter(analysis.spoofing));
     analysis.complete = analysis.complete && other.complete;
+    analysis.too_large = analysis.too_large || other.too_large;
   }
-  add_idle(v4.idle(), v6.idle(), ruleset, analysis);
+  if (analysis.too_large)
+    analysis = {.complete = false, .too_large = true};
+  else
+    add_idle(v4.idle(), v6.idle(), ruleset, analysis);
   analysis.unknown = unknown_in(ruleset);
   analysis.outside = ruleset.outside;
   if (about_v4 != about_v6)

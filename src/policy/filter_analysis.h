@@ -35,11 +35,14 @@ struct FilterAnalysis {
   std::vector<std::string> unknown;      // what is not understood, and where
   std::vector<std::string> outside;      // what else handles packets
   std::size_t rules = 0;
-  std::size_t exact = 0;  // rules that are understood in full
-  bool complete = true;   // false: more than could be listed, or computed
+  std::size_t exact = 0;   // rules that are understood in full
+  bool complete = true;    // false: more than could be listed
+  bool too_large = false;  // for an answer: only what is unknown, and the numbers, are told
 };
 
-FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names);
+// `most_nodes`: see FilterSpace.
+FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
+                       std::size_t most_nodes = filter::FilterSpace::kMostNodes);
 
 // "inet/t/input handle 4: match recent", for all that is not understood.
 std::vector<std::string> unknown_in(const filter::Ruleset& ruleset);

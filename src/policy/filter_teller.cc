@@ -42,8 +42,10 @@ std::vector<filter::Box> FilterTeller::with_wires(Family family,
 }
 
 FilterTeller::FilterTeller(Family family, std::span<const filter::Ruleset* const> rulesets,
-                           const Vocabulary& names, std::span<const filter::Box> questions)
-    : names_(names), space_(family, rulesets, with_wires(family, questions)) {}
+                           const Vocabulary& names, std::span<const filter::Box> questions,
+                           std::size_t most_nodes)
+    : names_(names),
+      space_(family, rulesets, with_wires(family, questions), filter::Order::Host, most_nodes) {}
 
 Diagram FilterTeller::with(Diagram fates, Fate fate) {
   return store().replace(
@@ -116,11 +118,11 @@ namespace {
 class FamilyComparison {
  public:
   FamilyComparison(Family family, const filter::Ruleset& first, const filter::Ruleset& second,
-                   const Vocabulary& names)
+                   const Vocabulary& names, std::size_t most_nodes)
       : first_(first),
         second_(second),
         rulesets_{&first, &second},
-        teller_(family, rulesets_, names) {}
+        teller_(family, rulesets_, names, {}, most_nodes) {}
 
   Differences take() {
     for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward}) {
@@ -134,6 +136,8 @@ class FamilyComparison {
             tell(teller_.store().intersect(teller_.with(one, a), teller_.with(other, b)), direction,
                  a, b);
     }
+    if (teller_.too_large())
+      return {.lines = {}, .complete = false, .too_large = true};
     differences_.complete = teller_.complete();
     return std::move(differences_);
   }
@@ -161,18 +165,20 @@ class FamilyComparison {
 }  // namespace
 
 Differences compare(const filter::Ruleset& first, const filter::Ruleset& second,
-                    const Vocabulary& names) {
+                    const Vocabulary& names, std::size_t most_nodes) {
   const auto about = [&](Family family) {
     return is_about(first, family) || is_about(second, family);
   };
   Differences v4;
   if (about(Family::V4))
-    v4 = FamilyComparison(Family::V4, first, second, names).take();
+    v4 = FamilyComparison(Family::V4, first, second, names, most_nodes).take();
   if (!about(Family::V6))
     return v4;
-  Differences v6 = FamilyComparison(Family::V6, first, second, names).take();
+  Differences v6 = FamilyComparison(Family::V6, first, second, names, most_nodes).take();
   if (!about(Family::V4))
     return v6;
+  if (v4.too_large || v6.too_large)
+    return {.lines = {}, .complete = false, .too_large = true};
   return {join_families(std::move(v4.lines), std::move(v6.lines)), v4.complete && v6.complete};
 }
 

@@ -30,7 +30,8 @@ class FilterTeller {
 
   // Rulesets, questions and names outlive this.
   FilterTeller(Family family, std::span<const filter::Ruleset* const> rulesets,
-               const Vocabulary& names, std::span<const filter::Box> questions = {});
+               const Vocabulary& names, std::span<const filter::Box> questions = {},
+               std::size_t most_nodes = filter::FilterSpace::kMostNodes);
 
   filter::FilterSpace& space() { return space_; }
   DiagramStore& store() { return space_.store(); }
@@ -44,8 +45,10 @@ class FilterTeller {
   // Those of a box alone, without saying what is true of all of the box.
   std::vector<PacketLine> tell(Diagram packets, Direction direction, const filter::Box& box);
 
-  // False once something was more than could be listed, or computed.
-  bool complete() const { return complete_ && !space_.exhausted(); }
+  // False once something was more than could be listed.
+  bool complete() const { return complete_; }
+  // True once the nodes did not suffice: nothing that was told counts.
+  bool too_large() const { return space_.exhausted(); }
 
  private:
   static std::vector<filter::Box> with_wires(Family family, std::span<const filter::Box> questions);
@@ -75,9 +78,14 @@ std::string place_text(const filter::Walk& walk);
 // The packets that two rulesets judge differently, incoming, outgoing and routed, of both families.
 struct Differences {
   std::vector<Difference> lines;
-  bool complete = true;
+  bool complete = true;    // false: there are more
+  bool too_large = false;  // for an answer; there are no lines then
+
+  bool equal() const { return lines.empty() && !too_large; }
 };
+// `most_nodes`: see FilterSpace.
 Differences compare(const filter::Ruleset& first, const filter::Ruleset& second,
-                    const Vocabulary& names);
+                    const Vocabulary& names,
+                    std::size_t most_nodes = filter::FilterSpace::kMostNodes);
 
 }  // namespace quay

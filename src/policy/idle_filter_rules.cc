@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -37,34 +38,71 @@ bool names_a_chain(const Verdict& verdict) {
   return verdict.kind == Verdict::Kind::Jump || verdict.kind == Verdict::Kind::Goto;
 }
 
+// Whether it ends the base chain. What it does not match goes on, so that a rule of which it is not
+// known what it matches hides nothing when it is left out; any other verdict may lead elsewhere.
+bool decides_alone(const filter::Rule& rule) {
+  return !rule.map &&
+         (rule.verdict.kind == Verdict::Kind::Accept || rule.verdict.kind == Verdict::Kind::Drop ||
+          rule.verdict.kind == Verdict::Kind::Reject);
+}
+
+std::set<Field> fields_of(const filter::Rule& rule) {
+  std::set<Field> fields;
+  const auto add = [&](const filter::Box& box) {
+    for (const filter::Values& values : box)
+      fields.insert(values.field);
+  };
+  for (const filter::Condition& condition : rule.conditions)
+    if (const auto* test = std::get_if<filter::Test>(&condition))
+      std::ranges::for_each(test->boxes, add);
+  if (rule.map)
+    for (const auto& [box, to] : *rule.map)
+      add(box);
+  return fields;
+}
+
+bool overlap(const std::set<Field>& a, const std::set<Field>& b) {
+  return std::ranges::any_of(a, [&](const Field& field) { return b.contains(field); });
+}
+
 class Search {
  public:
-  Search(filter::FilterSpace& space, const filter::Ruleset& ruleset)
-      : space_(space), ruleset_(ruleset) {
+  using Rules = std::set<const filter::Rule*>;
+
+  // As if the rules of `ignored` were not there.
+  Search(filter::FilterSpace& space, const filter::Ruleset& ruleset, Rules ignored)
+      : space_(space), ignored_(std::move(ignored)) {
+    std::set<const Chain*> bases;
+    for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
+      for (const Stop& stop : way_of(ruleset, direction, space_.family()))
+        if (bases.insert(stop.chain).second)
+          enter(stop);
     for (const Table& table : ruleset.tables)
       for (const Chain& chain : table.chains)
         for (const filter::Rule& rule : chain.rules)
-          for (const filter::Assign& assign : rule.assigns)
-            assigned_.insert(assign.field);
+          asked_.merge(fields_of(rule));
   }
 
   std::vector<IdleFilterRule> take() {
-    std::set<const Chain*> bases;
-    for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
-      for (const Stop& stop : way_of(ruleset_, direction, space_.family()))
-        if (bases.insert(stop.chain).second)
-          look_at(stop);
+    for (const Entrance& entrance : entrances_)
+      look_at(entrance);
     std::vector<IdleFilterRule> idle;
     for (const Entry& entry : entries_)
       if (entry.decides && !alive_.contains(entry.number))
         idle.push_back({entry.rule, place_of(*entry.table, *entry.chain, *entry.rule), false,
                         deciders(entry)});
-      else if (entry.decides && !matters_.contains(entry.number) && !unclear_)
+      else if (entry.decides && !matters_.contains(entry.number))
         idle.push_back({entry.rule, place_of(*entry.table, *entry.chain, *entry.rule), true, {}});
     return idle;
   }
 
  private:
+  // A base chain, the chains that it leads to, itself among them, and what their rules assign.
+  struct Entrance {
+    Stop stop;
+    std::set<const Chain*> chains;
+    std::set<Field> assigned;
+  };
   struct Entry {
     const Table* table = nullptr;
     const Chain* chain = nullptr;
@@ -77,32 +115,47 @@ class Search {
   Diagram chain(const Table& table, const Chain& chain);
   Diagram step(const Table& table, const Entry& entry);
   Diagram verdict(const Table& table, const Entry& entry, const Verdict& verdict);
-  bool asks_for_assigned(const filter::Rule& rule) const;
-  void look_at(const Stop& stop);
+  void enter(const Stop& stop);
+  static void follow(const Table& table, const Chain& chain, Entrance& entrance);
+  void look_at(const Entrance& entrance);
   std::vector<std::string> deciders(const Entry& entry);
 
   filter::FilterSpace& space_;
-  const filter::Ruleset& ruleset_;
-  std::set<Field> assigned_;
-  std::vector<Entry> entries_;  // by number - 1
-  std::map<const Chain*, Diagram> chains_;
+  Rules ignored_;
+  std::vector<Entrance> entrances_;
+  std::set<Field> asked_;                                  // by any rule
+  std::map<const Chain*, std::set<Field>> assigned_;       // by rules that may have come before
+  std::vector<Entry> entries_;                             // by number - 1
+  std::map<const Chain*, std::optional<Diagram>> chains_;  // nullopt: being computed
+  std::set<const Chain*> doubtful_;           // where packets may take ways not seen here
   std::map<const Chain*, Diagram> complete_;  // base chains with their policies
   std::set<std::uint32_t> alive_;
   std::set<std::uint32_t> matters_;
-  bool unclear_ = false;
 };
 
-bool Search::asks_for_assigned(const filter::Rule& rule) const {
-  const auto asks = [&](const filter::Box& box) {
-    return std::ranges::any_of(
-        box, [&](const filter::Values& values) { return assigned_.contains(values.field); });
+void Search::enter(const Stop& stop) {
+  Entrance& entrance = entrances_.emplace_back(Entrance{stop, {}, {}});
+  follow(*stop.table, *stop.chain, entrance);
+  for (const Chain* chain : entrance.chains)
+    assigned_[chain].insert(entrance.assigned.begin(), entrance.assigned.end());
+}
+
+void Search::follow(const Table& table, const Chain& chain, Entrance& entrance) {
+  if (!entrance.chains.insert(&chain).second)
+    return;
+  const auto go = [&](const Verdict& verdict) {
+    if (names_a_chain(verdict))
+      if (const Chain* callee = chain_of(table, verdict.chain))
+        follow(table, *callee, entrance);
   };
-  for (const filter::Condition& condition : rule.conditions)
-    if (const auto* test = std::get_if<filter::Test>(&condition))
-      if (std::ranges::any_of(test->boxes, asks))
-        return true;
-  return rule.map &&
-         std::ranges::any_of(*rule.map, [&](const auto& entry) { return asks(entry.first); });
+  for (const filter::Rule& rule : chain.rules) {
+    for (const filter::Assign& assign : rule.assigns)
+      entrance.assigned.insert(assign.field);
+    go(rule.verdict);
+    if (rule.map)
+      for (const auto& [box, to] : *rule.map)
+        go(to);
+  }
 }
 
 Diagram Search::verdict(const Table& table, const Entry& entry, const Verdict& verdict) {
@@ -112,7 +165,7 @@ Diagram Search::verdict(const Table& table, const Entry& entry, const Verdict& v
     return Decision{entry.number, verdict_number(verdict.kind), 0}.outcomes();
   const Chain* callee = chain_of(table, verdict.chain);
   if (callee == nullptr) {
-    unclear_ = true;
+    doubtful_.insert(entry.chain);
     return 0;
   }
   const bool jumps = verdict.kind == Verdict::Kind::Jump;
@@ -130,10 +183,13 @@ Diagram Search::verdict(const Table& table, const Entry& entry, const Verdict& v
 
 Diagram Search::step(const Table& table, const Entry& entry) {
   const filter::Rule& rule = *entry.rule;
-  if (asks_for_assigned(rule) || rule.verdict.kind == Verdict::Kind::Unknown) {
-    unclear_ = true;
+  const bool continues = !rule.map && rule.verdict.kind == Verdict::Kind::Continue;
+  const bool unclear = rule.verdict.kind == Verdict::Kind::Unknown ||
+                       overlap(fields_of(rule), assigned_[entry.chain]);
+  if (unclear && !continues && !decides_alone(rule))
+    doubtful_.insert(entry.chain);
+  if (unclear || continues)
     return 0;
-  }
   const Diagram matched = space_.matched(rule);
   if (!rule.map)
     return store().intersect(matched, verdict(table, entry, rule.verdict));
@@ -144,13 +200,17 @@ Diagram Search::step(const Table& table, const Entry& entry) {
 }
 
 Diagram Search::chain(const Table& table, const Chain& chain) {
-  if (const auto known = chains_.find(&chain); known != chains_.end())
-    return known->second;
-  chains_[&chain] = 0;  // a loop finds itself undecided
+  const auto [known, first] = chains_.try_emplace(&chain);
+  if (!first && !known->second)
+    doubtful_.insert(&chain);  // a loop
+  if (!first)
+    return known->second.value_or(0);
   std::vector<Diagram> steps;
   for (const filter::Rule& rule : chain.rules) {
+    if (ignored_.contains(&rule))
+      continue;
     if (entries_.size() + 1 >= Decision::kMost) {
-      unclear_ = true;
+      doubtful_.insert(&chain);
       break;
     }
     entries_.push_back(
@@ -173,7 +233,8 @@ Diagram Search::chain(const Table& table, const Chain& chain) {
   return all;
 }
 
-void Search::look_at(const Stop& stop) {
+void Search::look_at(const Entrance& entrance) {
+  const Stop& stop = entrance.stop;
   const Diagram rules = chain(*stop.table, *stop.chain);
   const Decision policy{Decision::kMost, verdict_number(stop.base->policy), 0};
   const Diagram all = store().decide(rules, policy.outcomes());
@@ -184,6 +245,17 @@ void Search::look_at(const Stop& stop) {
     if (decision.verdict != decision.otherwise || decision.verdict == kSpecial)
       matters_.insert(decision.number);
   }
+  const bool doubtful = std::ranges::any_of(
+      entrance.chains, [&](const Chain* one) { return doubtful_.contains(one); });
+  // Without a rule its packets would come by rules that assign what somebody asks for.
+  const bool leaves_traces = overlap(entrance.assigned, asked_);
+  for (const Entry& entry : entries_)
+    if (entrance.chains.contains(entry.chain)) {
+      if (doubtful)
+        alive_.insert(entry.number);
+      if (doubtful || leaves_traces)
+        matters_.insert(entry.number);
+    }
 }
 
 // Who decides the packets of a rule that decides none: in its own chain, or in the base chain.
@@ -207,7 +279,7 @@ std::vector<std::string> Search::deciders(const Entry& entry) {
         places.push_back(place_of(*other.table, *other.chain, *other.rule));
       }
   };
-  add(chains_[entry.chain]);
+  add(*chains_[entry.chain]);
   for (const auto& [base, decisions] : complete_)
     if (places.empty())
       add(decisions);
@@ -218,7 +290,22 @@ std::vector<std::string> Search::deciders(const Entry& entry) {
 
 std::vector<IdleFilterRule> idle_filter_rules(filter::FilterSpace& space,
                                               const filter::Ruleset& ruleset) {
-  return Search(space, ruleset).take();
+  std::vector<IdleFilterRule> idle = Search(space, ruleset, {}).take();
+  Search::Rules dead;
+  for (const IdleFilterRule& one : idle)
+    if (!one.redundant)
+      dead.insert(one.rule);
+  if (dead.empty() || dead.size() == idle.size())
+    return idle;
+  // What only a dead rule would stand in for is not redundant: people remove both.
+  Search::Rules replaceable;
+  for (const IdleFilterRule& one : Search(space, ruleset, dead).take())
+    if (one.redundant)
+      replaceable.insert(one.rule);
+  std::erase_if(idle, [&](const IdleFilterRule& one) {
+    return one.redundant && !replaceable.contains(one.rule);
+  });
+  return idle;
 }
 
 }  // namespace quay

@@ -17,8 +17,9 @@ struct IdleFilterRule {
 };
 
 // Finds them in the ruleset's base chains and in what they lead to, for the packets of the space's
-// family. Only what is certain: a rule that asks for what another rule assigned (a mark, a
-// translated port) is never called idle, and where there is one, none is called redundant.
+// family. Only what is certain: a rule that asks for what a rule of the same base chain assigns (a
+// mark) is never called idle, and none there is called redundant when any rule asks for it. Nothing
+// is said of a base chain in which such a rule, or one that is not understood, may lead elsewhere.
 // Rules that decide nothing on purpose (logs, counters, jumps) are no part of it.
 std::vector<IdleFilterRule> idle_filter_rules(filter::FilterSpace& space,
                                               const filter::Ruleset& ruleset);

@@ -163,7 +163,8 @@ class FamilyAnswers {
       for (const Exchange& exchange : exchanges(family_))
         tell(direction, exchange, first_packets(lost, direction, exchange), fate);
     }
-    found_.complete = found_.complete && !space_.exhausted();
+    if (space_.exhausted() || too_large_)
+      return {.flows = {}, .complete = false};
     return std::move(found_);
   }
 
@@ -182,6 +183,7 @@ class FamilyAnswers {
   std::vector<filter::Box> questions_;
   filter::FilterSpace space_;
   LostAnswers found_;
+  bool too_large_ = false;
 };
 
 std::vector<filter::Box> FamilyAnswers::first_packets(Diagram lost, Direction direction,
@@ -232,6 +234,7 @@ void FamilyAnswers::tell(Direction direction, const Exchange& exchange,
          .certain = certain && (fate & filter::kAccepted) == 0});
   }
   found_.complete = found_.complete && teller.complete();
+  too_large_ = too_large_ || teller.too_large();
 }
 
 }  // namespace

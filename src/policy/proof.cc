@@ -32,16 +32,17 @@ std::string policy_place(const filter::Walk& walk) {
 class FamilyProof {
  public:
   FamilyProof(Family family, const filter::Ruleset& policy, const filter::Ruleset& live,
-              const Vocabulary& names)
+              const Vocabulary& names, std::size_t most_nodes)
       : policy_(policy),
         live_(live),
         rulesets_{&policy, &live},
-        teller_(family, rulesets_, names) {}
+        teller_(family, rulesets_, names, {}, most_nodes) {}
 
   Proof take() {
     for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
       look_at(direction);
     proof_.complete = teller_.complete();
+    proof_.too_large = teller_.too_large();
     return std::move(proof_);
   }
 
@@ -112,10 +113,15 @@ std::string proof_scope() {
          "not packet and raw sockets, XDP, tc, BPF programs, bridged frames and flow offload";
 }
 
-Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary& names) {
+Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary& names,
+            std::size_t most_nodes) {
   const filter::Ruleset policy = policy_filter(rules);
-  Proof proof = FamilyProof(Family::V4, policy, live, names).take();
-  Proof second = FamilyProof(Family::V6, policy, live, names).take();
+  Proof proof = FamilyProof(Family::V4, policy, live, names, most_nodes).take();
+  Proof second = FamilyProof(Family::V6, policy, live, names, most_nodes).take();
+  proof.too_large = proof.too_large || second.too_large;
+  if (proof.too_large)
+    return {
+        .unknown = unknown_in(live), .outside = live.outside, .complete = false, .too_large = true};
   proof.differences = join_families(std::move(proof.differences), std::move(second.differences));
   proof.closed = join_families(std::move(proof.closed), std::move(second.closed));
   LostAnswers lost = lost_answers(live, names);

@@ -17,9 +17,10 @@ struct Proof {
   std::vector<Difference> lost;         // flows that are accepted, and not answers to them
   std::vector<std::string> unknown;     // what is not understood, and where
   std::vector<std::string> outside;     // what else handles packets
-  bool complete = true;                 // false: more than could be listed, or computed
+  bool complete = true;                 // false: more than could be listed
+  bool too_large = false;               // for an answer; only what is unknown is told then
 
-  bool equal() const { return complete && differences.empty(); }
+  bool equal() const { return differences.empty() && !too_large; }
 };
 
 // "in tcp 1883 (mqtt) from wan (eth1): kernel accepts (inet/quaymaster/in handle 12), policy drops
@@ -35,6 +36,9 @@ std::string proof_scope();
 // outgoing and routed packets.
 //
 // A limit is accepting or rejecting, by numbers that are not compared.
-Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary& names);
+//
+// `most_nodes`: see FilterSpace.
+Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary& names,
+            std::size_t most_nodes = filter::FilterSpace::kMostNodes);
 
 }  // namespace quay

@@ -49,6 +49,12 @@ TEST(Proof, AKernelThatDoesWhatThePolicySaysIsEqual) {
   }
 }
 
+TEST(Proof, OfTooManyRulesThereIsNone) {
+  const RuleList rules = rules_of(kInterfaces);
+  const Proof proof = prove(rules, kernel(rules), kNames, 10);
+  EXPECT_TRUE(proof.too_large && !proof.equal() && proof.differences.empty());
+}
+
 TEST(Proof, NamesThePacketsAndWhoDecides) {
   const RuleList wanted = rules_of(kInterfaces);
   const RuleList held = rules_of(kInterfaces + "[services.mqtt]\nenabled = true\non = [\"wan\"]\n");
