@@ -2,7 +2,7 @@
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 BUILD := build/release
 
-.PHONY: all setup build run test lint unit sanitize kernel lab bench fuzz clean
+.PHONY: all setup build run test lint unit sanitize kernel lab bench fuzz kernel-oracle clean
 
 all: build
 
@@ -32,6 +32,10 @@ sanitize: setup
 
 kernel: build
 	@$(SUDO) ctest --test-dir $(BUILD) --output-on-failure --verbose -L kernel
+
+# The model of packet filters against the kernel, a million packets; `make kernel` has a short one.
+kernel-oracle: build
+	@$(SUDO) $(BUILD)/tests/kernel_oracle 1000000 $(SEED)
 
 lab: setup
 	@$(SUDO) scripts/lab-tests

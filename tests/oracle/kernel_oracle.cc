@@ -1,0 +1,82 @@
+// Holds the model of packet filters against the kernel: random rulesets, random packets.
+//
+//   kernel_oracle [PACKETS [SEED...]]
+//
+// PACKETS (50000) is how many the kernel is to judge for each seed. Without seeds: a fixed one, and
+// one by chance, which is printed. Exits with 1 on any mismatch, and with 77, which ctest takes for
+// a skipped test, where network namespaces cannot be made.
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "tests/netns/netns.h"
+#include "tests/oracle/trial.h"
+
+namespace quay::oracle {
+namespace {
+
+constexpr std::size_t kPacketsPerRuleset = 2000;
+constexpr std::uint32_t kFixedSeed = 1;
+constexpr int kSkipped = 77;
+
+void print(const Tally& tally, double seconds) {
+  const std::size_t opinions = std::max<std::size_t>(1, tally.claims + tally.not_claimed);
+  std::cout << fmt::format(
+      "{} packets judged ({} accepted, {} told of a rejection, {} lost), {} rulesets ({} refused, "
+      "{} not listed by nft -j), "
+      "{} opinions, {:.2f} % not claimed, {} mismatches, {:.0f} packets/s\n",
+      tally.packets, tally.accepted, tally.rejected, tally.lost, tally.rulesets, tally.refused,
+      tally.unlisted, opinions,
+      100.0 * static_cast<double>(tally.not_claimed) / static_cast<double>(opinions),
+      tally.mismatches, static_cast<double>(tally.packets) / seconds);
+}
+
+// False when something is wrong, or nothing was learnt.
+bool run(Gateway& gateway, std::uint32_t seed, std::size_t packets) {
+  std::cout << "seed " << seed << std::endl;
+  Dice dice(seed);
+  Trial trial(gateway, dice, std::cout);
+  Tally tally;
+  const auto start = std::chrono::steady_clock::now();
+  while (tally.packets < packets && tally.refused <= 10 + tally.rulesets)
+    tally += trial.nft(std::min(kPacketsPerRuleset, packets - tally.packets));
+  print(tally, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  return tally.mismatches == 0 && tally.packets >= packets && tally.accepted != 0;
+}
+
+int main_of(const std::vector<std::string>& arguments) {
+  std::string why;
+  if (!netns::available(why)) {
+    std::cout << "SKIPPED: " << why << "\n";
+    return kSkipped;
+  }
+  const std::size_t packets = arguments.empty() ? 50'000 : std::stoul(arguments[0]);
+  std::vector<std::uint32_t> seeds;
+  for (std::size_t i = 1; i < arguments.size(); ++i)
+    seeds.push_back(static_cast<std::uint32_t>(std::stoul(arguments[i])));
+  if (seeds.empty())
+    seeds = {kFixedSeed, std::random_device()()};
+  Gateway gateway;
+  bool good = true;
+  for (const std::uint32_t seed : seeds)
+    good = run(gateway, seed, packets) && good;
+  return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace
+}  // namespace quay::oracle
+
+int main(int count, char** arguments) {
+  try {
+    return quay::oracle::main_of({arguments + 1, arguments + count});
+  } catch (const std::exception& failure) {
+    std::cerr << "kernel_oracle: " << failure.what() << "\n";
+    return 2;
+  }
+}

@@ -1,0 +1,139 @@
+#include "tests/oracle/trial.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "tests/oracle/nft_script.h"
+
+namespace quay::oracle {
+namespace {
+
+// Of one ruleset: the others are likely to tell of the same mistake.
+constexpr std::size_t kMostTold = 2;
+
+const std::vector<Direction> kWays{Direction::In, Direction::Out, Direction::Forward,
+                                   Direction::Forward};
+
+bool some_answer(const std::vector<Sample>& samples) {
+  return std::ranges::any_of(samples, [](const Sample& sample) { return sample.draft.answer; });
+}
+
+}  // namespace
+
+std::vector<Sample> Trial::samples(const Corners& corners, bool answers, std::size_t count) {
+  std::set<std::string> flows;
+  std::vector<Sample> samples;
+  for (std::size_t tries = 0; tries < 4 * count && samples.size() < count; ++tries) {
+    const Draft draft = some_draft(corners, kWays, answers, dice_);
+    if (flows.insert(flow_of(draft)).second)
+      samples.push_back(sample_of(draft));
+  }
+  return samples;
+}
+
+bool Trial::load(const Script& script, const std::vector<Sample>& samples) {
+  gateway_.clear();
+  if (some_answer(samples))
+    gateway_.open(samples);
+  std::string why;
+  if (gateway_.load(script.text(), why))
+    return true;
+  out_ << "refused: " << why << "\n";
+  return false;
+}
+
+Script Trial::sound(Script script) {
+  for (;;) {
+    std::vector<std::size_t> refused = Gateway::refused_lines(script.text());
+    std::erase_if(refused,
+                  [&](std::size_t i) { return i >= script.lines.size() || !script.lines[i].rule; });
+    if (refused.empty())
+      return script;
+    std::ranges::sort(refused, std::greater<>());
+    refused.erase(std::ranges::unique(refused).begin(), refused.end());
+    for (const std::size_t i : refused)
+      script.lines.erase(script.lines.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+std::vector<Reading> Trial::readings() {
+  auto from_kernel = gateway_.ruleset();
+  if (!from_kernel)
+    throw std::runtime_error(from_kernel.error().text());
+  std::vector<Reading> all{{"the kernel's rules", std::move(*from_kernel)}};
+  if (auto from_json = gateway_.json_ruleset())
+    all.push_back({"nft's JSON", std::move(*from_json)});
+  for (Reading& reading : all)
+    forget_atoms(reading.ruleset);
+  return all;
+}
+
+bool Trial::disagrees(const Script& script, const Sample& sample, const std::string& reader) {
+  if (!load(script, {sample}))
+    return false;
+  const Ruling ruling = gateway_.judge({sample}).front();
+  return ruling.arrived && std::ranges::any_of(readings(), [&](const Reading& reading) {
+           return reading.reader == reader && disagreement(reading.ruleset, sample, ruling);
+         });
+}
+
+Script Trial::smaller(Script script, const Sample& sample, const std::string& reader) {
+  for (std::size_t i = script.lines.size(); i-- > 0;) {
+    if (!script.lines[i].rule)
+      continue;
+    Script less = script;
+    less.lines.erase(less.lines.begin() + static_cast<std::ptrdiff_t>(i));
+    if (disagrees(less, sample, reader))
+      script = std::move(less);
+  }
+  return script;
+}
+
+Tally Trial::compare(const std::vector<Reading>& readings, const std::vector<Sample>& samples,
+                     const std::vector<Ruling>& rulings, const Script& script) {
+  Tally tally;
+  std::vector<std::pair<const Reading*, std::size_t>> told;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (!rulings[i].arrived) {
+      ++tally.lost;
+      continue;
+    }
+    ++tally.packets;
+    tally.accepted += rulings[i].accepted;
+    tally.rejected += rulings[i].refused;
+    for (const Reading& reading : readings) {
+      ++(claims(reading.ruleset, samples[i]) ? tally.claims : tally.not_claimed);
+      if (!disagreement(reading.ruleset, samples[i], rulings[i]))
+        continue;
+      ++tally.mismatches;
+      if (told.size() < kMostTold)
+        told.emplace_back(&reading, i);
+    }
+  }
+  for (const auto& [reading, i] : told) {
+    out_ << "MISMATCH: " << describe(*reading, samples[i], rulings[i]);
+    const Script less = smaller(script, samples[i], reading->reader);
+    out_ << less.text() << std::flush;
+  }
+  return tally;
+}
+
+Tally Trial::nft(std::size_t packets) {
+  Corners corners = some_corners(dice_);
+  const Script script = sound(some_nft_script(corners, false, dice_));
+  const auto all = samples(corners, dice_.one_in(3), packets);
+  if (!load(script, all))
+    return {.refused = 1};
+  const std::vector<Reading> read = readings();
+  Tally tally = compare(read, all, gateway_.judge(all), script);
+  tally.rulesets = 1;
+  tally.unlisted = read.size() < 2 ? 1 : 0;
+  return tally;
+}
+
+}  // namespace quay::oracle

@@ -1,0 +1,43 @@
+// Rulesets by chance, and whether the kernel does with packets what the model says.
+#pragma once
+
+#include <cstddef>
+#include <ostream>
+#include <vector>
+
+#include "tests/oracle/corners.h"
+#include "tests/oracle/dice.h"
+#include "tests/oracle/gateway.h"
+#include "tests/oracle/judgement.h"
+#include "tests/oracle/script.h"
+
+namespace quay::oracle {
+
+class Trial {
+ public:
+  // Mismatches are told to `out`, each with the rules that are left of its ruleset when those that
+  // do not matter are taken away.
+  Trial(Gateway& gateway, Dice& dice, std::ostream& out)
+      : gateway_(gateway), dice_(dice), out_(out) {}
+
+  // One random ruleset against some packets, at most 65535.
+  Tally nft(std::size_t packets);
+
+ private:
+  // No two of one flow, so that what conntrack says of each is known.
+  std::vector<Sample> samples(const Corners& corners, bool answers, std::size_t count);
+  bool load(const Script& script, const std::vector<Sample>& samples);
+  // Without the rules that nft(8) does not take: those that ask for two protocols.
+  static Script sound(Script script);
+  std::vector<Reading> readings();
+  bool disagrees(const Script& script, const Sample& sample, const std::string& reader);
+  Script smaller(Script script, const Sample& sample, const std::string& reader);
+  Tally compare(const std::vector<Reading>& readings, const std::vector<Sample>& samples,
+                const std::vector<Ruling>& rulings, const Script& script);
+
+  Gateway& gateway_;
+  Dice& dice_;
+  std::ostream& out_;
+};
+
+}  // namespace quay::oracle
