@@ -86,8 +86,8 @@ std::string nft_update(const NftTable& from, const NftTable& to, Slot slot);
 // the new one. Otherwise the change is a replacement into the other slot.
 bool can_update(const NftTable& from, const NftTable& to);
 
-// How a line of nft_listing() begins that stands for something which is no work of ours, and perhaps
-// unknown.
+// How a line of nft_listing() begins that stands for something which is no work of ours, and
+// perhaps unknown.
 inline constexpr std::string_view kUnknownMark = "foreign";
 
 // The table `inet quaymaster` as `nft --stateless list table` prints it, long lines unbroken, and a

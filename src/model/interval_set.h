@@ -92,8 +92,8 @@ class IntervalSet {
 
  private:
   static bool touches(const Interval<Number>& a, const Interval<Number>& b) {
-    return b.first <= a.last || (a.last != static_cast<Number>(~Number{}) &&
-                                 b.first == static_cast<Number>(a.last + 1));
+    return b.first <= a.last ||
+           (a.last != static_cast<Number>(~Number{}) && b.first == static_cast<Number>(a.last + 1));
   }
 
   std::vector<Interval<Number>> intervals_;

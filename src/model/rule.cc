@@ -73,8 +73,7 @@ bool has_ended(const Rule& rule, TimePoint now) {
 
 const Rule* decide(const RuleList& rules, const Packet& packet, TimePoint now) {
   for (const Rule& rule : rules)
-    if (rule.direction == packet.direction && !has_ended(rule, now) &&
-        matches(rule.match, packet))
+    if (rule.direction == packet.direction && !has_ended(rule, now) && matches(rule.match, packet))
       return &rule;
   return nullptr;
 }
