@@ -23,6 +23,15 @@ Tally& Tally::operator+=(const Tally& other) {
   return *this;
 }
 
+MutantTally& MutantTally::operator+=(const MutantTally& other) {
+  told += other.told;
+  alike += other.alike;
+  unreachable += other.unreachable;
+  refused += other.refused;
+  mismatches += other.mismatches;
+  return *this;
+}
+
 void forget_atoms(filter::Ruleset& ruleset) {
   for (filter::Table& table : ruleset.tables)
     for (filter::Chain& chain : table.chains)

@@ -2,7 +2,8 @@
 //
 //   kernel_oracle [PACKETS [SEED...]]
 //
-// PACKETS (50000) is how many the kernel is to judge for each seed. Without seeds: a fixed one, and
+// PACKETS (50000) is how many the kernel is to judge for each seed; for each 1000 of them one rule
+// of a ruleset is changed besides, and a packet sought that tells. Without seeds: a fixed one, and
 // one by chance, which is printed. Exits with 1 on any mismatch, and with 77, which ctest takes for
 // a skipped test, where network namespaces cannot be made.
 #include <chrono>
@@ -22,6 +23,7 @@ namespace quay::oracle {
 namespace {
 
 constexpr std::size_t kPacketsPerRuleset = 2000;
+constexpr std::size_t kPacketsPerMutant = 1000;
 constexpr std::uint32_t kFixedSeed = 1;
 constexpr int kSkipped = 77;
 
@@ -37,6 +39,14 @@ void print(const Tally& tally, double seconds) {
       tally.mismatches, static_cast<double>(tally.packets) / seconds);
 }
 
+void print(const MutantTally& tally) {
+  std::cout << fmt::format(
+      "{} rulesets with one rule changed: {} told by a packet, {} alike, {} by packets that cannot "
+      "be sent, {} refused, {} mismatches\n",
+      tally.told + tally.alike + tally.unreachable + tally.refused + tally.mismatches, tally.told,
+      tally.alike, tally.unreachable, tally.refused, tally.mismatches);
+}
+
 // False when something is wrong, or nothing was learnt.
 bool run(Gateway& gateway, std::uint32_t seed, std::size_t packets) {
   std::cout << "seed " << seed << std::endl;
@@ -47,7 +57,12 @@ bool run(Gateway& gateway, std::uint32_t seed, std::size_t packets) {
   while (tally.packets < packets && tally.refused <= 10 + tally.rulesets)
     tally += trial.nft(std::min(kPacketsPerRuleset, packets - tally.packets));
   print(tally, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  return tally.mismatches == 0 && tally.packets >= packets && tally.accepted != 0;
+  MutantTally mutants;
+  for (std::size_t i = 0; i < packets / kPacketsPerMutant; ++i)
+    mutants += trial.mutant(kPacketsPerMutant);
+  print(mutants);
+  return tally.mismatches == 0 && tally.packets >= packets && tally.accepted != 0 &&
+         mutants.mismatches == 0 && mutants.told != 0;
 }
 
 int main_of(const std::vector<std::string>& arguments) {

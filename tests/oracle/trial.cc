@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "tests/oracle/mutation.h"
 #include "tests/oracle/nft_script.h"
 
 namespace quay::oracle {
@@ -134,6 +135,38 @@ Tally Trial::nft(std::size_t packets) {
   tally.rulesets = 1;
   tally.unlisted = read.size() < 2 ? 1 : 0;
   return tally;
+}
+
+MutantTally Trial::mutant(std::size_t packets) {
+  const Corners corners = some_corners(dice_);
+  const Script script = sound(some_nft_script(corners, false, dice_));
+  const std::optional<Script> changed = oracle::mutant(script, dice_);
+  if (!changed || !load(*changed, {}))
+    return {.refused = 1};
+  const filter::Ruleset second = readings().front().ruleset;
+  if (!load(script, {}))
+    return {.refused = 1};
+  const filter::Ruleset first = readings().front().ruleset;
+  const Comparison found = oracle::compare(first, second, corners, dice_);
+  if (!found.alike && !found.counterexample)
+    return {.unreachable = 1};
+  const auto all =
+      found.alike ? samples(corners, false, packets) : std::vector{*found.counterexample};
+  const std::vector<Ruling> before = gateway_.judge(all);
+  load(*changed, {});
+  const std::vector<Ruling> after = gateway_.judge(all);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool judged = before[i].arrived && after[i].arrived && claims(first, all[i]);
+    if (!judged || (before[i].accepted == after[i].accepted) == found.alike)
+      continue;
+    out_ << "MISMATCH: the kernel treats a packet of two rulesets "
+         << (found.alike ? "otherwise: " : "alike: ")
+         << describe({"the first", first}, all[i], before[i])
+         << describe({"the second", second}, all[i], after[i]) << script.text() << changed->text()
+         << std::flush;
+    return {.mismatches = 1};
+  }
+  return found.alike ? MutantTally{.alike = 1} : MutantTally{.told = 1};
 }
 
 }  // namespace quay::oracle

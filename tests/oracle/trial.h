@@ -23,6 +23,11 @@ class Trial {
   // One random ruleset against some packets, at most 65535.
   Tally nft(std::size_t packets);
 
+  // One random ruleset and the same with one rule changed. Where the model says that some packet
+  // fares otherwise, the kernel must do so; where it says that none does, the kernel must treat
+  // some packets alike.
+  MutantTally mutant(std::size_t packets);
+
  private:
   // No two of one flow, so that what conntrack says of each is known.
   std::vector<Sample> samples(const Corners& corners, bool answers, std::size_t count);
