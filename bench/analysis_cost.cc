@@ -1,13 +1,12 @@
 #include "bench/analysis_cost.h"
 
-#include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <random>
 #include <stdexcept>
 
 #include <fmt/format.h>
 
+#include "bench/stopwatch.h"
 #include "packetset/packet_space.h"
 #include "policy/compile.h"
 #include "policy/effects.h"
@@ -61,25 +60,6 @@ double buddys(const RuleList& rules, const InterfaceNames& names) {
       list.push_back({buddy.of(box_of(rule.match, Family::V4, names)), accepts(rule)});
   return buddy.share(Buddy::accepted(list));
 }
-
-class Stopwatch {
- public:
-  template <typename Work>
-  void time(const Work& work) {
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    const std::chrono::duration<double, std::milli> taken =
-        std::chrono::steady_clock::now() - begin;
-    times_.push_back(taken.count());
-  }
-  ChangeCost cost(const std::string& name) {
-    std::sort(times_.begin(), times_.end());
-    return {name, times_[times_.size() / 2], times_.front(), times_.back()};
-  }
-
- private:
-  std::vector<double> times_;
-};
 
 }  // namespace
 

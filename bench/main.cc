@@ -9,6 +9,7 @@
 #include "bench/analysis_cost.h"
 #include "bench/control_cost.h"
 #include "bench/packet_cost.h"
+#include "bench/proof_cost.h"
 #include "bench/rulesets.h"
 
 namespace {
@@ -28,6 +29,14 @@ void table(const std::string& title, const std::vector<Contestant>& contestants,
                              known[i].ratio);
 }
 
+void print(const std::string& title, const std::vector<quay::bench::ChangeCost>& costs) {
+  std::cout << "\n" << title << "\n";
+  for (const auto& cost : costs)
+    std::cout << fmt::format("  {:<54} {:>10.4f} ms  ({:.4f} - {:.4f})\n", cost.name,
+                             cost.median_ms, cost.least_ms, cost.most_ms)
+              << std::flush;
+}
+
 std::vector<std::string> twenty_rules(bool denials) {
   std::vector<std::string> rules;
   for (int i = 0; i < 20; ++i)
@@ -36,11 +45,7 @@ std::vector<std::string> twenty_rules(bool denials) {
   return rules;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-  const bool quick = argc > 1 && std::string_view(argv[1]) == "--quick";
-  const int rounds = quick ? 20 : 60;
+void packets(int rounds) {
   using namespace quay::bench;
   std::cout << "Ratios are paired with `no firewall` round by round; the median counts.\n"
             << std::flush;
@@ -65,16 +70,31 @@ int main(int argc, char** argv) try {
     for (const Contestant& peer : peers(ports))
       others.push_back(peer);
   table("Beside the peers", others, rounds);
-  std::cout << "\nChanges, in a process that stays\n";
-  for (const ChangeCost& cost : change_costs())
-    std::cout << fmt::format("  {:<40} {:>8.3f} ms  ({:.3f} - {:.3f})\n", cost.name, cost.median_ms,
-                             cost.least_ms, cost.most_ms);
-  for (const int rules : {0, 1'000, 10'000}) {
-    std::cout << fmt::format("\nAnalysis, {} own rules\n", rules);
-    for (const ChangeCost& cost : analysis_costs(rules, rules < 10'000 ? 15 : 5))
-      std::cout << fmt::format("  {:<45} {:>9.3f} ms  ({:.3f} - {:.3f})\n", cost.name,
-                               cost.median_ms, cost.least_ms, cost.most_ms);
+  print("Changes, in a process that stays", change_costs());
+}
+
+void analyses() {
+  using namespace quay::bench;
+  for (const int rules : {0, 1'000, 10'000})
+    print(fmt::format("Analysis, {} own rules", rules),
+          analysis_costs(rules, rules < 10'000 ? 15 : 5));
+  print("The proof", proof_costs(60));
+  for (const auto& [rules, rounds] : {std::pair(1'000, 15), {10'000, 5}, {100'000, 1}}) {
+    const FilterCosts costs = filter_costs(rules, rounds);
+    print(fmt::format("A filter of {} rules; its diagrams take {:.0f} MB", rules, costs.megabytes),
+          costs.times);
   }
+  print("The kernel's 10,000 rules", read_back_costs(10'000, 15));
+}
+
+}  // namespace
+
+// --quick: fewer packets; --analysis: none.
+int main(int argc, char** argv) try {
+  const std::string_view option = argc > 1 ? argv[1] : "";
+  if (option != "--analysis")
+    packets(option == "--quick" ? 20 : 60);
+  analyses();
   return EXIT_SUCCESS;
 } catch (const std::exception& error) {
   std::cerr << "quaymaster-bench: " << error.what() << '\n';
