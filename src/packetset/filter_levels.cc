@@ -159,7 +159,7 @@ void FilterLevels::note_assigned(const Ruleset& ruleset) {
 }
 
 void FilterLevels::note(const Box& box) {
-  if (std::ranges::any_of(box, [&](const Values& values) { return of_other_family(values); }))
+  if (of_other_family(box))  // its other fields may be ones that no packet of this family has
     return;
   for (const Values& values : box) {
     if (values.field.kind == Kind::Family)
@@ -257,15 +257,17 @@ Value FilterLevels::class_of(const Field& field, Number number) const {
   return axes_.at(field).classes(Numbers({{number, number}})).intervals().front().first;
 }
 
-bool FilterLevels::of_other_family(const Values& values) const {
-  return values.field.kind == Kind::Family &&
-         !values.numbers.contains(family_ == Family::V4 ? 0 : 1);
+bool FilterLevels::of_other_family(const Box& box) const {
+  const Number ours = family_ == Family::V4 ? 0 : 1;
+  return std::ranges::any_of(box, [&](const Values& values) {
+    return values.field.kind == Kind::Family && !values.numbers.contains(ours);
+  });
 }
 
 bool FilterLevels::narrow(Cube& cube, const Box& box) const {
+  if (of_other_family(box))
+    return false;
   for (const Values& values : box) {
-    if (of_other_family(values))
-      return false;
     if (values.field.kind == Kind::Family)
       continue;
     IntervalSet<Value>& left = cube.values[fields_.at(values.field)];

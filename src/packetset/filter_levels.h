@@ -91,7 +91,7 @@ class FilterLevels {
   void note(const Box& box);
   void note(const Atom& atom, Counts& seen);
   Numbers in_range(const Values& values) const;
-  bool of_other_family(const Values& values) const;
+  bool of_other_family(const Box& box) const;
   void note_assigned(const Ruleset& ruleset);
   void lay_out(Order order);
   void add_atoms();

@@ -13,6 +13,7 @@ const Field kState{.kind = Kind::State};
 const Field kProtocol{.kind = Kind::Protocol};
 const Field kPort{.kind = Kind::DestinationPort};
 const Field kMark{.kind = Kind::Mark};
+const Field kFamily{.kind = Kind::Family};
 const Field kTtl{.kind = Kind::Other, .name = "ip ttl", .bits = 8};
 
 Values numbers(const Field& field, Number first, Number last) {
@@ -111,23 +112,32 @@ TEST(FilterSpace, ALoopOrAMissingChainIsNotKnown) {
 }
 
 TEST(FilterSpace, AddressesOfTheOtherFamilyAreNobodys) {
-  const Field family{.kind = Kind::Family};
   const Values far{.field = {.kind = Kind::Source},
                    .numbers = Numbers({{Number{0x20010db8} << 96, Number{0x20010db9} << 96}}),
                    .names = {}};
   const Ruleset ruleset =
       one_table({{"input",
                   Base{.hook = Hook::Input, .policy = Verdict::Kind::Drop},
-                  {rule({is(number(family, 1)), is(far)}, Verdict::Kind::Accept),
+                  {rule({is(number(kFamily, 1)), is(far)}, Verdict::Kind::Accept),
                    rule({is(far, true)}, Verdict::Kind::Reject)}}});
   EXPECT_EQ(diagram_fate(ruleset, packet(Direction::In, 6, 1)), kRejected);
+}
+
+TEST(FilterSpace, ABoxMayNameItsFamilyLast) {
+  const Box box{number(Field{.kind = Kind::Other, .name = "ip6 hoplimit", .bits = 8}, 1),
+                number(kFamily, 1)};
+  const Rule drop = rule({filter::Test{.boxes = {box}}}, Verdict::Kind::Drop);
+  const Ruleset ruleset = one_table({{"input", Base{.hook = Hook::Input}, {drop}}});
+  EXPECT_EQ(diagram_fate(ruleset, packet(Direction::In, 6, 1)), kAccepted);
 }
 
 // --- Random rulesets
 // ------------------------------------------------------------------------------
 
 Values any_values() {
-  switch (*rc::gen::inRange(0, 7)) {
+  switch (*rc::gen::inRange(0, 8)) {
+    case 6:
+      return number(kFamily, static_cast<Number>(*rc::gen::inRange(0, 2)));
     case 0:
       return number(kState, static_cast<Number>(*rc::gen::inRange(0, 5)));
     case 1:
@@ -215,7 +225,8 @@ Ruleset any_ruleset(const Assigns& assigns) {
 }
 
 Point any_packet() {
-  Point point{.direction = *rc::gen::element(Direction::In, Direction::Out, Direction::Forward)};
+  Point point{.direction = *rc::gen::element(Direction::In, Direction::Out, Direction::Forward),
+              .family = *rc::gen::element(Family::V4, Family::V6)};
   const auto interface = [] {
     return *rc::gen::element<std::string>("eth0", "eth1", "eth10", "eth12", "lo", "wlan0");
   };
@@ -236,12 +247,15 @@ Point any_packet() {
 void compare_with_walks(const Assigns& assigns, bool exact) {
   const Ruleset ruleset = any_ruleset(assigns);
   const std::array rulesets{&ruleset};
-  FilterSpace host(Family::V4, rulesets);
-  FilterSpace router(Family::V4, rulesets, {}, Order::Router);
+  FilterSpace host4(Family::V4, rulesets);
+  FilterSpace host6(Family::V6, rulesets);
+  FilterSpace router4(Family::V4, rulesets, {}, Order::Router);
+  FilterSpace router6(Family::V6, rulesets, {}, Order::Router);
   for (int i = 0; i < 30; ++i) {
     const Point point = any_packet();
     const Fate walked = walk(ruleset, point).fate;
-    for (FilterSpace* space : {&host, &router}) {
+    const bool v4 = point.family == Family::V4;
+    for (FilterSpace* space : {v4 ? &host4 : &host6, v4 ? &router4 : &router6}) {
       const Outcomes fate =
           space->store().at(space->fate(ruleset, point.direction), space->levels().values(point));
       RC_ASSERT((fate & walked) != 0);
