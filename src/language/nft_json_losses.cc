@@ -8,8 +8,6 @@
 #include <utility>
 
 #include "language/nft_json_match.h"
-#include "language/nft_json_question.h"
-#include "model/packet.h"
 
 namespace quay::nft_json {
 namespace {
@@ -18,11 +16,7 @@ using filter::Condition;
 using filter::Kind;
 using filter::Number;
 using filter::Rule;
-using filter::TableFamily;
 using filter::Values;
-
-constexpr Number kIcmp = 1;
-constexpr Number kIcmpV6 = 58;
 
 void add(Rule& rule, Meaning meaning) {
   std::ranges::move(meaning.conditions, std::back_inserter(rule.conditions));
@@ -41,10 +35,10 @@ bool is_inverted(const Condition& condition) {
   return test != nullptr && test->inverted;
 }
 
-// The one value that a condition asks for.
-std::optional<Number> value_in(const Condition& condition, Kind kind) {
+// The one family that a condition asks for.
+std::optional<Number> family_in(const Condition& condition) {
   const Values* values = single(condition);
-  if (values == nullptr || values->field.kind != kind || is_inverted(condition))
+  if (values == nullptr || values->field.kind != Kind::Family || is_inverted(condition))
     return std::nullopt;
   const auto& intervals = values->numbers.intervals();
   return intervals.size() == 1 && intervals.front().first == intervals.front().last
@@ -52,35 +46,16 @@ std::optional<Number> value_in(const Condition& condition, Kind kind) {
              : std::nullopt;
 }
 
-bool asks(const Rule& rule, Kind kind) {
-  const filter::Field field{.kind = kind, .name = {}};
-  const auto in_conditions = [&](const Condition& one) { return asks_for(one, field); };
-  const auto in_key = [&](const auto& entry) {
-    return std::ranges::find(entry.first, field, &Values::field) != entry.first.end();
-  };
-  return std::ranges::any_of(rule.conditions, in_conditions) ||
-         (rule.map && std::ranges::any_of(*rule.map, in_key));
-}
-
-// True when there is one.
-bool settle_contradiction(Rule& rule) {
+void settle_contradiction(Rule& rule) {
   std::set<Number> families;
   for (const Condition& condition : rule.conditions)
-    if (const auto family = value_in(condition, Kind::Family))
+    if (const auto family = family_in(condition))
       families.insert(*family);
   if (families.size() < 2)
-    return false;
-  std::erase_if(rule.conditions, [](const Condition& condition) {
-    return value_in(condition, Kind::Family).has_value();
-  });
+    return;
+  std::erase_if(rule.conditions,
+                [](const Condition& condition) { return family_in(condition).has_value(); });
   add(rule, stateful("the family of packets, which its own conditions contradict"));
-  return true;
-}
-
-void settle_protocol(Rule& rule) {
-  const bool transport = asks(rule, Kind::SourcePort) || asks(rule, Kind::DestinationPort);
-  if (transport && !asks(rule, Kind::Protocol))
-    add(rule, stateful("the protocol, which nft does not tell before a transport header"));
 }
 
 bool excludes_header_value(const Condition& condition) {
@@ -115,33 +90,12 @@ void settle_neighbours(Rule& rule) {
   }
 }
 
-// The family that nft takes for implied by a protocol.
-std::optional<Number> implied_family(const Rule& rule) {
-  for (const Condition& condition : rule.conditions)
-    if (const auto protocol = value_in(condition, Kind::Protocol);
-        protocol == kIcmp || protocol == kIcmpV6)
-      return protocol == kIcmp ? 0 : 1;
-  return std::nullopt;
-}
-
 }  // namespace
 
-std::vector<Rule> settled(Rule rule, TableFamily family) {
-  const bool contradicts = settle_contradiction(rule);
-  settle_protocol(rule);
+Rule settled(Rule rule) {
+  settle_contradiction(rule);
   settle_neighbours(rule);
-  const bool both = family != TableFamily::Ip && family != TableFamily::Ip6;
-  const auto implied = implied_family(rule);
-  if (contradicts || !both || !implied || asks(rule, Kind::Family))
-    return {std::move(rule)};
-  Rule strange = rule;
-  const auto of = [](Number one) {
-    return filter::Test{.boxes = {{values_of(Kind::Family, one)}}};
-  };
-  rule.conditions.emplace_back(of(*implied));
-  strange.conditions.emplace_back(of(1 - *implied));
-  add(strange, stateful("the family of packets, which nft does not tell beside ICMP"));
-  return {std::move(rule), std::move(strange)};
+  return rule;
 }
 
 }  // namespace quay::nft_json

@@ -241,10 +241,9 @@ std::vector<Rule> RuleReader::take() {
   }
   if (!idle || earlier_.empty())
     earlier_.push_back(std::move(rule_));
-  std::vector<Rule> rules;
   for (Rule& rule : earlier_)
-    std::ranges::move(settled(std::move(rule), context_.family), std::back_inserter(rules));
-  return rules;
+    rule = settled(std::move(rule));
+  return std::move(earlier_);
 }
 
 std::string rule_text(const Json& statements) {

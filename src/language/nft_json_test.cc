@@ -178,6 +178,7 @@ TEST(NftJson, MatchesMeanWhatTheKernelDoes) {
       {R"({"meta": {"key": "nfproto"}})", "==", R"("ipv6")", v6, true},
       {R"({"meta": {"key": "protocol"}})", "==", R"("arp")", packet(), false},
       {R"({"meta": {"key": "l4proto"}})", "==", R"({"set": ["udp", "tcp"]})", packet(), true},
+      {R"({"payload": {"base": "th", "offset": 16, "len": 16}})", "==", "22", packet(), true},
       {R"({"fib": {"result": "type", "flags": ["daddr"]}})", "==", R"("local")",
        with(packet(), other("fib daddr type", 32), 2), true},
       {R"({"concat": [{"payload": {"protocol": "ip", "field": "saddr"}}, {"payload": {"protocol": "tcp", "field": "dport"}}]})",
@@ -298,39 +299,6 @@ TEST(NftJson, FamiliesThatContradictAreNotGuessed) {
   ASSERT_EQ(rules.size(), 1U);
   EXPECT_EQ(rules[0].unknown,
             std::vector<std::string>{"the family of packets, which its own conditions contradict"});
-}
-
-TEST(NftJson, ProtocolsLeftOutAreNotGuessed) {
-  const std::string ports =
-      R"({"match": {"op": "==", "left": {"payload": {"base": "th", "offset": 16, "len": 16}}, "right": 22}}, {"drop": null})";
-  const auto unknown = [](const std::string& statements) {
-    return with_rule(statements).tables[0].chains[0].rules.at(0).unknown;
-  };
-  EXPECT_EQ(
-      unknown("[" + ports + "]"),
-      std::vector<std::string>{"the protocol, which nft does not tell before a transport header"});
-  EXPECT_EQ(
-      unknown(R"([{"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "tcp"}},)" +
-              ports + "]"),
-      std::vector<std::string>{});
-}
-
-TEST(NftJson, FamiliesLeftOutBesideIcmpAreNotGuessed) {
-  const auto fate = [](const std::string& family, Family of_packet) {
-    const std::string question = R"({"match": {"op": "==", "left": {"meta": {"key": ")";
-    const filter::Ruleset ruleset = with_rule(
-        "[" + family + question + R"(l4proto"}}, "right": "ipv6-icmp"}}, {"accept": null}])");
-    filter::Point point = packet();
-    point.family = of_packet;
-    point.numbers[{.kind = filter::Kind::Protocol}] = 58;
-    return walk(ruleset, point).fate;
-  };
-  EXPECT_EQ(fate("", Family::V6), kAccept);
-  EXPECT_EQ(fate("", Family::V4), kAccept | kDrop);
-  const std::string nfproto =
-      R"({"match": {"op": "==", "left": {"meta": {"key": "nfproto"}}, "right": "ipv4"}},)";
-  EXPECT_EQ(fate(nfproto, Family::V4), kAccept);
-  EXPECT_EQ(fate(nfproto, Family::V6), kDrop);
 }
 
 TEST(NftJson, NeighboursThatMustDifferAreNotGuessed) {

@@ -20,16 +20,6 @@ bool within(const char* prefix, AddressBits bits) {
   return first <= bits && bits <= last;
 }
 
-// Addresses that the kernel routes from anywhere to anywhere, and that are not the gateway's.
-bool routable(Family family, AddressBits bits) {
-  if (family == Family::V4)
-    return std::ranges::none_of(
-        std::vector{"0.0.0.0/8", "127.0.0.0/8", "192.0.2.0/29", "224.0.0.0/3"},
-        [bits](const char* prefix) { return within(prefix, bits); });
-  return (within("2000::/3", bits) || within("fc00::/7", bits)) &&
-         !within("2001:db8:ffff::/48", bits);
-}
-
 AddressBits some_address(Family family, const std::vector<Interval<AddressBits>>& ranges,
                          Dice& dice) {
   for (int attempt = 0; attempt < 20 && !ranges.empty(); ++attempt) {
@@ -199,6 +189,15 @@ Interval<AddressBits> some_range(Family family, Dice& dice) {
 }
 
 }  // namespace
+
+bool routable(Family family, AddressBits bits) {
+  if (family == Family::V4)
+    return std::ranges::none_of(
+        std::vector{"0.0.0.0/8", "127.0.0.0/8", "192.0.2.0/29", "224.0.0.0/3"},
+        [bits](const char* prefix) { return within(prefix, bits); });
+  return (within("2000::/3", bits) || within("fc00::/7", bits)) &&
+         !within("2001:db8:ffff::/48", bits);
+}
 
 Corners some_corners(Dice& dice) {
   Corners corners;

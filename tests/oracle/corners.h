@@ -30,6 +30,10 @@ Corners some_corners(Dice& dice);
 // What a ruleset asks for, in addition.
 void add_corners(const filter::Ruleset& ruleset, Corners& corners);
 
+// Whether packets can have this address at either end: routed from anywhere to anywhere, and not
+// the gateway's.
+bool routable(Family family, AddressBits bits);
+
 // A packet near the corners that the gateway can send. `ways`: the directions to choose from.
 // `answers`: some are of flows that both sides know.
 Draft some_draft(const Corners& corners, const std::vector<Direction>& ways, bool answers,

@@ -229,13 +229,17 @@ std::optional<filter::Ruleset> Gateway::json_ruleset() {
   return std::move(parsed.value);
 }
 
+void Gateway::forget_flows() {
+  if (std::system("conntrack -F > /dev/null 2>&1") != 0)
+    throw std::runtime_error("conntrack -F does not work");
+}
+
 void Gateway::open(const std::vector<Sample>& samples) {
   std::vector<Sample> openers;
   for (const Sample& sample : samples)
     if (sample.draft.answer)
       openers.push_back(sample_of(opener_of(sample.draft)));
-  if (std::system("conntrack -F > /dev/null 2>&1") != 0)
-    throw std::runtime_error("conntrack -F does not work");
+  forget_flows();
   std::vector<std::pair<Id, const Sample*>> batch;
   batch.reserve(openers.size());
   for (const Sample& opener : openers)

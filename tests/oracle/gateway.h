@@ -58,6 +58,9 @@ class Gateway {
   // The same, as `nft -j` lists it; nullopt when nft(8) breaks off, which it does on some rules.
   std::optional<filter::Ruleset> json_ruleset();
 
+  // Conntrack's flows: every packet begins one again.
+  void forget_flows();
+
   // Lets the flows begin that some samples answer (Draft::answer): to be called without rules.
   void open(const std::vector<Sample>& samples);
   // At most 65535 samples. What is lost on the way is sent again, some times.

@@ -78,6 +78,8 @@ std::optional<Sample> moved_into(FilterSpace& space, Diagram packets, Draft draf
     take(Kind::SourcePort, draft.source_port);
     take(Kind::DestinationPort, draft.destination_port);
   }
+  if (!routable(draft.family, draft.source) || !routable(draft.family, draft.destination))
+    return std::nullopt;
   return sample_of(draft);
 }
 
