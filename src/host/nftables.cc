@@ -55,7 +55,8 @@ Result<std::string> Nftables::list() {
   const auto dump = dump_.table(NFPROTO_INET, "quaymaster");
   if (!dump)
     return fail(dump.error());
-  return *dump ? nft_listing(**dump) : std::string();
+  const std::optional<nft::Table>& table = *dump;
+  return table ? nft_listing(*table) : std::string();
 }
 
 Result<filter::Ruleset> Nftables::ruleset() {

@@ -61,10 +61,10 @@ using Size = std::vector<filter::Number>;
 
 filter::Number size_of(const Values& values) {
   if (named(values)) {  // a longer pattern is the narrower one
-    constexpr filter::Number kWidest = 1000;
+    constexpr filter::Number widest = 1000;
     if (values.but_names || values.names.size() != 1)
-      return kWidest;
-    return values.names[0].ends_with('*') ? kWidest - values.names[0].size() : 0;
+      return widest;
+    return values.names[0].ends_with('*') ? widest - values.names[0].size() : 0;
   }
   filter::Number size = values.numbers.intervals().size();
   for (const auto& [first, last] : values.numbers.intervals())

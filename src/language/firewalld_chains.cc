@@ -29,7 +29,7 @@ Chains::Chain& Chains::named(std::string_view name, bool defined) {
   return *found;
 }
 
-void Chains::base(std::string name, std::string_view type, std::string_view hook,
+void Chains::base(const std::string& name, std::string_view type, std::string_view hook,
                   std::int32_t priority) {
   object& made = named(name, true).object;
   made["type"] = type;
@@ -37,7 +37,7 @@ void Chains::base(std::string name, std::string_view type, std::string_view hook
   made["prio"] = priority;
 }
 
-void Chains::chain(std::string name) {
+void Chains::chain(const std::string& name) {
   named(name, true);
 }
 

@@ -14,9 +14,10 @@ namespace quay::firewalld {
 // behind the earlier one, or before it where `first` says so.
 class Chains {
  public:
-  void base(std::string name, std::string_view type, std::string_view hook, std::int32_t priority);
+  void base(const std::string& name, std::string_view type, std::string_view hook,
+            std::int32_t priority);
   // A second one of the same name is not added.
-  void chain(std::string name);
+  void chain(const std::string& name);
   // To a chain that there is not nothing is added: its objects() then hold a rule whose chain is
   // missing, which a reader refuses.
   void add(std::string_view chain, boost::json::array statements, std::string_view place,

@@ -57,14 +57,11 @@ std::vector<std::string_view> parts_of(const IpSet& set) {
   return split(std::string_view(set.type).substr(colon == std::string::npos ? 0 : colon + 1), ',');
 }
 
-Json set_match(const Configuration& configuration, std::string_view side, std::string_view name,
-               bool inverted) {
-  const auto found = configuration.ipsets.find(std::string(name));
-  if (found == configuration.ipsets.end())
-    return unknown_match(fmt::format("ipset {} of {}", name, side));
+// What an ipset asks for, in order, when it is held against the sources or the destinations.
+Statements set_key(const IpSet& set, std::string_view side) {
   const bool destination = side == "daddr";
   Statements asked;
-  for (const std::string_view part : parts_of(found->second)) {
+  for (const std::string_view part : parts_of(set)) {
     if (part == "port") {
       asked.push_back(meta("l4proto"));
       asked.push_back(payload("th", destination ? "dport" : "sport"));
@@ -73,9 +70,18 @@ Json set_match(const Configuration& configuration, std::string_view side, std::s
     } else if (part == "mark") {
       asked.push_back(meta("mark"));
     } else {
-      asked.push_back(payload(part == "mac" ? "ether" : found->second.v6 ? "ip6" : "ip", side));
+      asked.push_back(payload(part == "mac" ? "ether" : set.v6 ? "ip6" : "ip", side));
     }
   }
+  return asked;
+}
+
+Json set_match(const Configuration& configuration, std::string_view side, std::string_view name,
+               bool inverted) {
+  const auto found = configuration.ipsets.find(std::string(name));
+  if (found == configuration.ipsets.end())
+    return unknown_match(fmt::format("ipset {} of {}", name, side));
+  const Statements asked = set_key(found->second, side);
   Json left = asked.size() == 1 ? asked[0] : Json(object{{"concat", asked}});
   return match(std::move(left), inverted ? "!=" : "==", word(fmt::format("@{}", name)));
 }

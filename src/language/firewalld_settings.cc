@@ -201,6 +201,7 @@ void SettingsWriter::write_service(const std::string& name, const RichRule* rule
   for (const std::string& what : service.unknown)
     decided({unknown_match(fmt::format("{} of service {}", what, name))});
   std::vector<Statements> places;
+  places.reserve(service.destinations.size());
   for (const auto& [family, address] : service.destinations)
     places.push_back({address_match(configuration_, "daddr", address)});
   if (places.empty())

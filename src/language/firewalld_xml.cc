@@ -39,9 +39,8 @@ void check_attributes(const xml_node& node, Names known, std::vector<std::string
 int number(const xml_node& node, int otherwise, std::vector<std::string>& unknown) {
   const std::string_view text = node.attribute("priority").value();
   int value = otherwise;
-  const char* end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, value);
-  if (!text.empty() && (read.ec != std::errc() || read.ptr != end))
+  const auto read = std::from_chars(text.begin(), text.end(), value);
+  if (!text.empty() && (read.ec != std::errc() || read.ptr != text.end()))
     unknown.push_back(fmt::format("priority {}", text));
   return value;
 }

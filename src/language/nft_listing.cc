@@ -103,13 +103,22 @@ bool is_plain_name(const std::string& name) {
   });
 }
 
+// The text, or without one a line that names what is not known.
+std::string or_unknown(const Text& text, const std::string& what) {
+  return text ? *text : fmt::format("\t{} {}\n", kUnknownMark, what);
+}
+
+std::string object_text(const nft::Object& object) {
+  const bool known = object.type == NFT_OBJECT_COUNTER && is_plain_name(object.name);
+  return or_unknown(known ? Text(fmt::format("\tcounter {} {{\n\t}}\n", object.name)) : Text(),
+                    "object");
+}
+
 }  // namespace
 
 std::string nft_listing(const nft::Table& table) {
   std::string text = fmt::format("table inet {} {{\n", table.name);
-  const auto unknown = [&](const std::string& what) {
-    text += fmt::format("\t{} {}\n", kUnknownMark, what);
-  };
+  const auto unknown = [&](const std::string& what) { text += or_unknown({}, what); };
   if (table.flags != 0)
     unknown("flags");
   for (const std::string& what : table.unknown)
@@ -117,22 +126,13 @@ std::string nft_listing(const nft::Table& table) {
   if (!table.flowtables.empty())
     unknown("flowtable");
   for (const nft::Object& object : table.objects)
-    if (object.type == NFT_OBJECT_COUNTER && is_plain_name(object.name))
-      text += fmt::format("\tcounter {} {{\n\t}}\n", object.name);
-    else
-      unknown("object");
-  for (const nft::Set& set : table.sets) {
-    const Text written = is_plain_name(set.name) ? set_text(set) : std::nullopt;
-    if (written)
-      text += *written;
-    else
-      unknown(is_plain_name(set.name) ? "set " + set.name : "set");
-  }
+    text += object_text(object);
+  for (const nft::Set& set : table.sets)
+    text += is_plain_name(set.name) ? or_unknown(set_text(set), "set " + set.name)
+                                    : or_unknown({}, "set");
   for (const nft::Chain& chain : table.chains)
-    if (is_plain_name(chain.name))
-      text += chain_text(chain, table);
-    else
-      unknown("chain");
+    text +=
+        or_unknown(is_plain_name(chain.name) ? Text(chain_text(chain, table)) : Text(), "chain");
   return text + "}\n";
 }
 

@@ -33,7 +33,7 @@ std::int16_t Origins::add(const Origin& origin) {
 
 std::vector<Bit> network_order(std::int16_t origin, int high, int low) {
   std::vector<Bit> bits;
-  bits.reserve(static_cast<std::size_t>(high - low + 1));
+  bits.reserve(static_cast<std::size_t>(high - low) + 1);
   for (int i = high; i >= low; --i)
     bits.push_back({origin, static_cast<std::uint8_t>(i), false});
   return bits;

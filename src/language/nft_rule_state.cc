@@ -11,7 +11,6 @@ namespace quay::nft {
 namespace {
 
 using filter::Box;
-using filter::Field;
 using filter::Kind;
 using filter::Number;
 using filter::Numbers;

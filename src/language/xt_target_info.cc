@@ -30,30 +30,24 @@ Options mark_options(Bytes bytes, std::uint32_t revision, Family) {
 
 // Shifted marks are as good as unknown: they are "saved".
 Options connmark_options(Bytes bytes, std::uint32_t revision, Family) {
+  const auto options = [](const auto& info, bool shifted) -> Options {
+    if (!info || info->mode > XT_CONNMARK_RESTORE)
+      return std::nullopt;
+    if (info->mode == XT_CONNMARK_RESTORE)
+      return std::vector{option("restore-mark", {})};
+    if (info->mode == XT_CONNMARK_SAVE || shifted)
+      return std::vector{option("save-mark", {})};
+    return std::vector{option("set-xmark", {hex(info->ctmark) + "/" + hex(info->ctmask)})};
+  };
+  if (revision == 1)
+    return options(read_info<xt_connmark_tginfo1>(bytes), false);
   const auto info = read_info<xt_connmark_tginfo2>(bytes);
-  const auto older = read_info<xt_connmark_tginfo1>(bytes);
-  if ((revision != 1 && revision != 2) || (revision == 2 ? !info : !older))
+  if (revision != 2 || !info)
     return std::nullopt;
-  const std::uint8_t mode = revision == 2 ? info->mode : older->mode;
-  const bool shifted = revision == 2 && info->shift_bits != 0;
-  const std::uint32_t mark = revision == 2 ? info->ctmark : older->ctmark;
-  const std::uint32_t mask = revision == 2 ? info->ctmask : older->ctmask;
-  if (mode > XT_CONNMARK_RESTORE)
-    return std::nullopt;
-  if (mode == XT_CONNMARK_RESTORE)
-    return std::vector{option("restore-mark", {})};
-  if (mode == XT_CONNMARK_SAVE || shifted)
-    return std::vector{option("save-mark", {})};
-  return std::vector{option("set-xmark", {hex(mark) + "/" + hex(mask)})};
+  return options(info, info->shift_bits != 0);
 }
 
-Options ct_options(Bytes bytes, std::uint32_t revision, Family) {
-  const auto info = read_info<xt_ct_target_info_v1>(bytes);
-  const auto older = read_info<xt_ct_target_info>(bytes);
-  if (revision > 2 || (revision == 0 ? !older : !info))
-    return std::nullopt;
-  const std::uint16_t flags = revision == 0 ? older->flags : info->flags;
-  const std::uint16_t zone = revision == 0 ? older->zone : info->zone;
+Options assignment_options(std::uint16_t flags, std::uint16_t zone) {
   if ((flags & ~(XT_CT_MASK)) != 0)
     return std::nullopt;
   std::vector<Option> options;
@@ -66,6 +60,17 @@ Options ct_options(Bytes bytes, std::uint32_t revision, Family) {
   else if (zone != 0)
     options.push_back(option("zone", {std::to_string(zone)}));
   return options;
+}
+
+Options ct_options(Bytes bytes, std::uint32_t revision, Family) {
+  if (revision == 0) {
+    const auto info = read_info<xt_ct_target_info>(bytes);
+    return info ? assignment_options(info->flags, info->zone) : std::nullopt;
+  }
+  const auto info = read_info<xt_ct_target_info_v1>(bytes);
+  if (revision > 2 || !info)
+    return std::nullopt;
+  return assignment_options(info->flags, info->zone);
 }
 
 // A range of addresses and ports, whatever structure it was in.
@@ -191,21 +196,33 @@ Options classify_options(Bytes bytes, std::uint32_t, Family) {
 
 // Sets are known by their numbers alone: "#3".
 Options set_options(Bytes bytes, std::uint32_t revision, Family) {
-  const auto info = read_info<xt_set_info_target_v3>(bytes);
-  const auto second = read_info<xt_set_info_target_v2>(bytes);
-  const auto first = read_info<xt_set_info_target_v1>(bytes);
-  if (revision == 0 || revision > 3 || (revision == 3 ? !info : revision == 2 ? !second : !first))
-    return std::nullopt;
   std::vector<Option> options;
   const auto add = [&](const char* name, const xt_set_info& set) {
     if (set.index != IPSET_INVALID_ID)
       options.push_back(option(name, {fmt::format("#{}", set.index), "src"}));
   };
-  add("add-set", revision == 3 ? info->add_set : revision == 2 ? second->add_set : first->add_set);
-  add("del-set", revision == 3 ? info->del_set : revision == 2 ? second->del_set : first->del_set);
-  if (revision == 3)
-    add("map-set", info->map_set);
-  return options;
+  const auto add_both = [&](const auto& info) -> Options {
+    if (!info)
+      return std::nullopt;
+    add("add-set", info->add_set);
+    add("del-set", info->del_set);
+    return options;
+  };
+  switch (revision) {
+    case 1:
+      return add_both(read_info<xt_set_info_target_v1>(bytes));
+    case 2:
+      return add_both(read_info<xt_set_info_target_v2>(bytes));
+    case 3:
+      break;
+    default:
+      return std::nullopt;
+  }
+  const auto info = read_info<xt_set_info_target_v3>(bytes);
+  if (!info)
+    return std::nullopt;
+  add("map-set", info->map_set);
+  return add_both(info);
 }
 
 // What the name says is all that the model takes from it.

@@ -279,7 +279,8 @@ std::vector<std::string> Search::deciders(const Entry& entry) {
         places.push_back(place_of(*other.table, *other.chain, *other.rule));
       }
   };
-  add(*chains_[entry.chain]);
+  if (const auto& own = chains_[entry.chain])
+    add(*own);
   for (const auto& [base, decisions] : complete_)
     if (places.empty())
       add(decisions);
