@@ -33,6 +33,10 @@ int width(const Field& field, Family family) {
   return field.bits;
 }
 
+bool counts_hops(const Field& field) {
+  return field.kind == Kind::Other && (field.name == "ip ttl" || field.name == "ip6 hoplimit");
+}
+
 std::string field_name(const Field& field) {
   switch (field.kind) {
     case Kind::Family:

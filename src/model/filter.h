@@ -52,6 +52,9 @@ struct Field {
 // How many bits a field's numbers have; interfaces have names instead.
 int width(const Field& field, Family family);
 
+// What every router takes one from: the TTL of IPv4, the hop limit of IPv6.
+bool counts_hops(const Field& field);
+
 // Some values of one field.
 struct Values {
   Field field;

@@ -164,13 +164,26 @@ void FilterLevels::note(const Box& box) {
   for (const Values& values : box) {
     if (values.field.kind == Kind::Family)
       continue;
-    auto axis = axes_.try_emplace(values.field, most_of(values.field, family_)).first;
+    axes_.try_emplace(values.field, most_of(values.field, family_));
     if (names(values.field))
       for (const std::string& name : values.names)
         interfaces_.add(name);
     else
-      axis->second.tell_apart(in_range(values));
+      tell_apart(values);
   }
+}
+
+// Where hops are counted, a value is asked for before and after that.
+void FilterLevels::tell_apart(const Values& values) {
+  Axis<Number>& axis = axes_.at(values.field);
+  const Numbers asked = in_range(values);
+  axis.tell_apart(asked);
+  if (!counts_hops(values.field))
+    return;
+  const Number most = most_of(values.field, family_);
+  for (const Interval<Number>& interval : asked.intervals())
+    axis.tell_apart(
+        Numbers({{std::min(interval.first + 1, most), std::min(interval.last + 1, most)}}));
 }
 
 // An atom that depends on what was before has an answer of its own in every rule. Rules are
@@ -233,6 +246,14 @@ std::optional<std::size_t> FilterLevels::level(const Field& field) const {
   return found == fields_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::vector<std::pair<Field, std::size_t>> FilterLevels::hops() const {
+  std::vector<std::pair<Field, std::size_t>> found;
+  for (const auto& [field, level] : fields_)
+    if (counts_hops(field))
+      found.emplace_back(field, level);
+  return found;
+}
+
 std::vector<std::size_t> FilterLevels::atom_levels() const {
   std::vector<std::size_t> found;
   for (std::size_t level = 0; level < levels_.size(); ++level)
@@ -255,6 +276,12 @@ IntervalSet<Value> FilterLevels::classes(const Values& values) const {
 
 Value FilterLevels::class_of(const Field& field, Number number) const {
   return axes_.at(field).classes(Numbers({{number, number}})).intervals().front().first;
+}
+
+Value FilterLevels::one_less(const Field& field, Value value) const {
+  const Number first =
+      axes_.at(field).values(IntervalSet<Value>({{value, value}})).intervals()[0].first;
+  return class_of(field, first == 0 ? 0 : first - 1);
 }
 
 bool FilterLevels::of_other_family(const Box& box) const {
@@ -328,6 +355,8 @@ Number usual(const Field& field, const Numbers& numbers, Family family) {
   std::vector<Number> wanted;
   if (field.kind == Kind::Protocol)
     wanted = {6, 17, 1, 58};
+  if (counts_hops(field))
+    wanted = {64};
   if (field.kind == Kind::DestinationPort)
     wanted = {22, 80, 443, 40000};
   if (field.kind == Kind::SourcePort)

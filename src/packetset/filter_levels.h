@@ -58,6 +58,8 @@ class FilterLevels {
   std::optional<std::size_t> level(const Field& field) const;
   std::size_t level(const Atom& atom) const { return atoms_.at(&atom); }
   std::vector<std::size_t> atom_levels() const;
+  // The fields that counts_hops(), of those that have a level.
+  std::vector<std::pair<Field, std::size_t>> hops() const;
   const InterfaceClasses& interfaces() const { return interfaces_; }
 
   // Every packet.
@@ -68,6 +70,9 @@ class FilterLevels {
   IntervalSet<Value> classes(const Values& values) const;
   // The class of one value; of a field that has a level.
   Value class_of(const Field& field, Number number) const;
+  // The class that the values of a class are in when they are one less; 0 stays. Of a field that
+  // counts_hops().
+  Value one_less(const Field& field, Value value) const;
 
   Region region(const Cube& cube) const;
   // A packet's value at each level.
@@ -90,6 +95,7 @@ class FilterLevels {
   void note(const Rule& rule, Counts& seen);
   void note(const Box& box);
   void note(const Atom& atom, Counts& seen);
+  void tell_apart(const Values& values);
   Numbers in_range(const Values& values) const;
   bool of_other_family(const Box& box) const;
   void note_assigned(const Ruleset& ruleset);

@@ -297,6 +297,8 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
          .numbers = {},
          .names = base.devices});
   all = assigned(effects_[effect], all);
+  if (stop.sent_on)
+    all = before_the_hop(all);
   if (stop.before_conntrack)
     all = assigned({{{.kind = Kind::State}, static_cast<Number>(State::Invalid)}}, all);
   if (stop.before_routing)
@@ -305,10 +307,35 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
   return all;
 }
 
-Diagram FilterSpace::on_way(std::span<const Stop> stops, std::size_t effect) {
-  if (stops.empty())
+// What is asked of packets after the gateway has counted its hop, asked of them before that.
+Diagram FilterSpace::before_the_hop(Diagram diagram) {
+  for (const auto& [field, level] : levels_.hops()) {
+    std::vector<Diagram> parts;
+    for (Value value = 0; value <= levels_.everything().values[level].intervals().back().last;
+         ++value)
+      parts.push_back(store_.intersect(
+          store_.branch(level, IntervalSet<Value>({{value, value}}), kMostOutcomes, 0),
+          store_.restrict(diagram, level, levels_.one_less(field, value))));
+    diagram = store_.unite(parts);
+  }
+  return diagram;
+}
+
+// What was written into the TTL before is not followed.
+std::size_t FilterSpace::sent_on(std::size_t effect) {
+  Assigned all = effects_[effect];
+  for (auto& [field, value] : all)
+    if (counts_hops(field))
+      value.reset();
+  return this->effect(all);
+}
+
+Diagram FilterSpace::on_way(std::span<const Stop> way, std::size_t next, std::size_t effect) {
+  if (next == way.size())
     return kAccepted;
-  const Diagram here = base(stops.front(), effect);
+  if (begins_to_be_sent_on(way, next))
+    effect = sent_on(effect);
+  const Diagram here = base(way[next], effect);
   Diagram all = store_.replace(here, [](Outcomes outcomes) -> Outcomes {
     return ((outcomes & kDrops) != 0 ? kDropped : 0) | ((outcomes & kRejects) != 0 ? kRejected : 0);
   });
@@ -318,13 +345,13 @@ Diagram FilterSpace::on_way(std::span<const Stop> stops, std::size_t effect) {
     if ((bits & passes) == 0)
       continue;
     all = store_.unite(
-        all, store_.sequence(only(here, passes), on_way(stops.subspan(1), both(effect, done))));
+        all, store_.sequence(only(here, passes), on_way(way, next + 1, both(effect, done))));
   }
   return all;
 }
 
 Diagram FilterSpace::fate(std::span<const Stop> way) {
-  return on_way(way, 0);
+  return on_way(way, 0, 0);
 }
 
 Diagram FilterSpace::fate(const Ruleset& ruleset, Direction direction) {

@@ -97,7 +97,9 @@ class FilterSpace {
   Diagram assigned(const Assigned& assigned, Diagram diagram);
 
   Diagram base(const Stop& stop, std::size_t effect);
-  Diagram on_way(std::span<const Stop> stops, std::size_t effect);
+  Diagram before_the_hop(Diagram diagram);
+  std::size_t sent_on(std::size_t effect);
+  Diagram on_way(std::span<const Stop> way, std::size_t next, std::size_t effect);
 
   FilterLevels levels_;
   DiagramStore store_;

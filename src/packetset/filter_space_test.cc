@@ -123,6 +123,27 @@ TEST(FilterSpace, AddressesOfTheOtherFamilyAreNobodys) {
   EXPECT_EQ(diagram_fate(ruleset, packet(Direction::In, 6, 1)), kRejected);
 }
 
+TEST(FilterSpace, AGatewayCountsItsHopBeforeItForwards) {
+  const Ruleset ruleset = one_table(
+      {{"first",
+        Base{.hook = Hook::Prerouting},
+        {rule({is(number(kTtl, 5))}, Verdict::Kind::Drop)}},
+       {"then", Base{.hook = Hook::Forward}, {rule({is(number(kTtl, 9))}, Verdict::Kind::Drop)}},
+       {"in", Base{.hook = Hook::Input}, {rule({is(number(kTtl, 7))}, Verdict::Kind::Drop)}}});
+  for (const auto& [direction, ttl, fate] :
+       std::vector<std::tuple<Direction, Number, Fate>>{{Direction::Forward, 10, kDropped},
+                                                        {Direction::Forward, 9, kAccepted},
+                                                        {Direction::Forward, 5, kDropped},
+                                                        {Direction::In, 7, kDropped},
+                                                        {Direction::In, 8, kAccepted}}) {
+    Point point = packet(direction, 6, 1);
+    point.out_interface = direction == Direction::Forward ? "eth1" : "";
+    point.numbers[kTtl] = ttl;
+    EXPECT_EQ(walk(ruleset, point).fate, fate) << static_cast<int>(ttl);
+    EXPECT_EQ(diagram_fate(ruleset, point), fate) << static_cast<int>(ttl);
+  }
+}
+
 TEST(FilterSpace, ABoxMayNameItsFamilyLast) {
   const Box box{number(Field{.kind = Kind::Other, .name = "ip6 hoplimit", .bits = 8}, 1),
                 number(kFamily, 1)};

@@ -73,6 +73,7 @@ class Walker {
     fate_ |= fate;
     return false;
   }
+  void send_on(Traveller& traveller) const;
   Answer matches(const Rule& rule, const Traveller& traveller) const;
   Answer holds(const Condition& condition, const Traveller& traveller) const;
   Answer inside(const Box& box, const Traveller& traveller) const;
@@ -108,6 +109,8 @@ Walker::Answer Walker::has(const Values& values, const Traveller& traveller) con
   } else if (const auto known = packet_.numbers.find(values.field);
              known != packet_.numbers.end()) {
     number = known->second;
+    if (way_[traveller.stop].sent_on && counts_hops(values.field) && number > 0)
+      --number;
   }
   return values.numbers.contains(number) ? Answer::Yes : Answer::No;
 }
@@ -258,9 +261,19 @@ bool Walker::step(Traveller& traveller, std::vector<Step>* steps) {
   return follow(*verdict, traveller, steps);
 }
 
+// What was written into the TTL before the gateway counted its hop is not followed.
+void Walker::send_on(Traveller& traveller) const {
+  if (!begins_to_be_sent_on(way_, traveller.stop))
+    return;
+  for (auto& [field, value] : traveller.assigned)
+    if (counts_hops(field))
+      value.reset();
+}
+
 void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
   while (traveller.stop < way_.size()) {
     if (traveller.frames.empty()) {
+      send_on(traveller);
       if (!asked(way_[traveller.stop], traveller)) {
         ++traveller.stop;
         continue;
@@ -300,7 +313,8 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
         const bool before_conntrack =
             hook == Hook::Ingress || ((hook == Hook::Prerouting || hook == Hook::Output) &&
                                       chain.base->priority < kConntrack);
-        stops.push_back({&table, &chain, &*chain.base, before_conntrack, before_routing});
+        const bool sent_on = direction == Direction::Forward && !before_routing;
+        stops.push_back({&table, &chain, &*chain.base, before_conntrack, before_routing, sent_on});
       }
     }
     // Of equal priorities the kernel asks the one that came last first (nf_hook_entries_grow).
@@ -309,6 +323,10 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
     way.insert(way.end(), stops.begin(), stops.end());
   }
   return way;
+}
+
+bool begins_to_be_sent_on(std::span<const Stop> way, std::size_t stop) {
+  return way[stop].sent_on && (stop == 0 || !way[stop - 1].sent_on);
 }
 
 Walk walk(const Ruleset& ruleset, const Point& packet) {

@@ -27,11 +27,16 @@ struct Stop {
   bool before_conntrack = false;
   // Before the packet is routed it has no outgoing interface.
   bool before_routing = false;
+  // After the gateway has sent it on, its TTL or hop limit is one less (ip_forward, ip6_forward).
+  bool sent_on = false;
 };
 
 // The base chains that packets of a direction and family meet: of devices, before routing, then the
 // direction's own, and after routing. Points into `ruleset`.
 std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family family);
+
+// Whether the gateway sends a packet on just before this stop of its way.
+bool begins_to_be_sent_on(std::span<const Stop> way, std::size_t stop);
 
 // A rule that matched, or with `rule` null the policy of a base chain.
 struct Step {
