@@ -225,11 +225,11 @@ void add_corners(const filter::Ruleset& ruleset, Corners& corners) {
         add_rule(rule, corners);
 }
 
-Draft some_draft(const Corners& corners, const std::vector<Direction>& ways, bool answers,
-                 Dice& dice) {
+Draft some_draft(const Corners& corners, const std::vector<Direction>& ways,
+                 const std::vector<Family>& families, bool answers, Dice& dice) {
   Draft draft;
   draft.direction = dice.one_of(ways);
-  draft.family = dice.one_in(2) ? Family::V4 : Family::V6;
+  draft.family = dice.one_of(families);
   const bool v4 = draft.family == Family::V4;
   if (draft.direction != Direction::Out)
     draft.in_interface = dice.one_of(interfaces());

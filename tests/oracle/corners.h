@@ -34,9 +34,9 @@ void add_corners(const filter::Ruleset& ruleset, Corners& corners);
 // the gateway's.
 bool routable(Family family, AddressBits bits);
 
-// A packet near the corners that the gateway can send. `ways`: the directions to choose from.
+// A packet near the corners that the gateway can send. `ways` and `families`: to choose from.
 // `answers`: some are of flows that both sides know.
-Draft some_draft(const Corners& corners, const std::vector<Direction>& ways, bool answers,
-                 Dice& dice);
+Draft some_draft(const Corners& corners, const std::vector<Direction>& ways,
+                 const std::vector<Family>& families, bool answers, Dice& dice);
 
 }  // namespace quay::oracle

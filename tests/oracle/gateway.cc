@@ -187,18 +187,26 @@ Gateway::Gateway() : inside_("oracle"), outside_("oracle-peers") {
 
 Gateway::~Gateway() = default;
 
-bool Gateway::load(const std::string& script, std::string& why) {
-  const auto done = nftables_->run(script);
+bool Gateway::run(const std::string& nft_script, std::string& why) {
+  const auto done = nftables_->run(nft_script);
   if (!done)
     why = done.error().text();
   return done.has_value();
+}
+
+bool Gateway::load(const Script& script, std::string& why) {
+  if (script.syntax == Script::Syntax::Nft)
+    return run(script.text(), why);
+  const char* tool = script.syntax == Script::Syntax::Iptables ? "iptables" : "ip6tables";
+  why = output_of(fmt::format("{}-nft-restore 2>&1 << 'END'\n{}END\n", tool, script.text()));
+  return why.empty();
 }
 
 void Gateway::clear() {
   const std::string table =
       fmt::format(kTable, kLeastTtl, kMostTtl, kLeastTtl - 1, list_of(interfaces()), kOpenerTtl);
   std::string why;
-  if (!load("flush ruleset\n" + table, why))
+  if (!run("flush ruleset\n" + table, why))
     throw std::runtime_error(why);
 }
 
@@ -269,7 +277,7 @@ std::vector<Ruling> Gateway::judge(const std::vector<Sample>& samples) {
   std::string flush;
   for (const char* set : {"arrived4", "arrived6", "accepted4", "accepted6", "refused4", "refused6"})
     flush += fmt::format("flush set inet oracle {}\n", set);
-  if (!load(flush, why))
+  if (!run(flush, why))
     throw std::runtime_error(why);
   std::vector<Ruling> rulings(samples.size());
   const auto read = [&](const std::string& set, bool Ruling::* what) {

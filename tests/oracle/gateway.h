@@ -17,6 +17,7 @@
 #include "model/filter.h"
 #include "tests/netns/netns.h"
 #include "tests/oracle/sample.h"
+#include "tests/oracle/script.h"
 
 namespace quay::oracle {
 
@@ -48,8 +49,8 @@ class Gateway {
 
   // Without rules but our own.
   void clear();
-  // Runs a script of nft(8). False when it is refused; `why` says why.
-  bool load(const std::string& script, std::string& why);
+  // Runs a script. False when it is refused; `why` says why.
+  bool load(const Script& script, std::string& why);
   // The numbers of a script's lines, from 0, that nft(8) does not take. It does not tell all at
   // once.
   static std::vector<std::size_t> refused_lines(const std::string& script);
@@ -69,6 +70,7 @@ class Gateway {
  private:
   using Id = std::uint16_t;
 
+  bool run(const std::string& nft_script, std::string& why);
   void send(const std::vector<std::pair<Id, const Sample*>>& batch);
 
   netns::Namespace inside_;

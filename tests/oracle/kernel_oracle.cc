@@ -2,20 +2,24 @@
 //
 //   kernel_oracle [PACKETS [SEED...]]
 //
-// PACKETS (50000) is how many the kernel is to judge for each seed; for each 1000 of them one rule
-// of a ruleset is changed besides, and a packet sought that tells. Without seeds: a fixed one, and
-// one by chance, which is printed. Exits with 1 on any mismatch, and with 77, which ctest takes for
-// a skipped test, where network namespaces cannot be made.
+// PACKETS (50000) is how many the kernel is to judge for each seed, three in five of them by rules
+// of nft, the others by rules of iptables-nft and by compiled policies; for each 1000 of them one
+// rule of a ruleset is changed besides, and a packet sought that tells. Without seeds: a fixed one,
+// and one by chance, which is printed. Exits with 1 on any mismatch, and with 77, which ctest takes
+// for a skipped test, where network namespaces cannot be made.
 #include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "app/inventory.h"
+#include "host/system_files.h"
 #include "tests/netns/netns.h"
 #include "tests/oracle/trial.h"
 
@@ -27,14 +31,15 @@ constexpr std::size_t kPacketsPerMutant = 1000;
 constexpr std::uint32_t kFixedSeed = 1;
 constexpr int kSkipped = 77;
 
-void print(const Tally& tally, double seconds) {
+void print(const std::string& name, const Tally& tally, double seconds) {
   const std::size_t opinions = std::max<std::size_t>(1, tally.claims + tally.not_claimed);
   std::cout << fmt::format(
-      "{} packets judged ({} accepted, {} told of a rejection, {} lost), {} rulesets ({} refused, "
+      "{}: {} packets judged ({} accepted, {} told of a rejection, {} lost), {} rulesets ({} "
+      "refused, "
       "{} not listed by nft -j), "
       "{} opinions, {:.2f} % not claimed, {} mismatches, {:.0f} packets/s\n",
-      tally.packets, tally.accepted, tally.rejected, tally.lost, tally.rulesets, tally.refused,
-      tally.unlisted, opinions,
+      name, tally.packets, tally.accepted, tally.rejected, tally.lost, tally.rulesets,
+      tally.refused, tally.unlisted, opinions,
       100.0 * static_cast<double>(tally.not_claimed) / static_cast<double>(opinions),
       tally.mismatches, static_cast<double>(tally.packets) / seconds);
 }
@@ -48,21 +53,30 @@ void print(const MutantTally& tally) {
 }
 
 // False when something is wrong, or nothing was learnt.
-bool run(Gateway& gateway, std::uint32_t seed, std::size_t packets) {
-  std::cout << "seed " << seed << std::endl;
-  Dice dice(seed);
-  Trial trial(gateway, dice, std::cout);
+bool run(Trial& trial, const std::string& name, Tally (Trial::*one)(std::size_t),
+         std::size_t packets) {
   Tally tally;
   const auto start = std::chrono::steady_clock::now();
   while (tally.packets < packets && tally.refused <= 10 + tally.rulesets)
-    tally += trial.nft(std::min(kPacketsPerRuleset, packets - tally.packets));
-  print(tally, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    tally += (trial.*one)(std::min(kPacketsPerRuleset, packets - tally.packets));
+  print(name, tally,
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  return tally.mismatches == 0 && tally.packets >= packets && tally.accepted != 0;
+}
+
+bool run(Gateway& gateway, const Catalogue& catalogue, std::uint32_t seed, std::size_t packets) {
+  std::cout << "seed " << seed << std::endl;
+  Dice dice(seed);
+  Trial trial(gateway, catalogue, dice, std::cout);
+  const std::size_t others = packets / 5;
+  bool good = run(trial, "nft", &Trial::nft, packets - 2 * others);
+  good = run(trial, "iptables-nft", &Trial::iptables, others) && good;
+  good = run(trial, "policies", &Trial::policy, others) && good;
   MutantTally mutants;
   for (std::size_t i = 0; i < packets / kPacketsPerMutant; ++i)
     mutants += trial.mutant(kPacketsPerMutant);
   print(mutants);
-  return tally.mismatches == 0 && tally.packets >= packets && tally.accepted != 0 &&
-         mutants.mismatches == 0 && mutants.told != 0;
+  return good && mutants.mismatches == 0 && mutants.told != 0;
 }
 
 int main_of(const std::vector<std::string>& arguments) {
@@ -77,10 +91,14 @@ int main_of(const std::vector<std::string>& arguments) {
     seeds.push_back(static_cast<std::uint32_t>(std::stoul(arguments[i])));
   if (seeds.empty())
     seeds = {kFixedSeed, std::random_device()()};
+  SystemFiles files;
+  const auto catalogue = load_catalogue(files, {QUAY_SOURCE "/catalogue"});
+  if (!catalogue.errors.empty())
+    throw std::runtime_error(catalogue.errors.front().text());
   Gateway gateway;
   bool good = true;
   for (const std::uint32_t seed : seeds)
-    good = run(gateway, seed, packets) && good;
+    good = run(gateway, catalogue.value, seed, packets) && good;
   return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

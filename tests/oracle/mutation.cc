@@ -117,9 +117,8 @@ Comparison compare(const filter::Ruleset& first, const filter::Ruleset& second,
         continue;
       comparison.alike = false;
       for (std::size_t i = 0; i < kDrafts && !comparison.counterexample; ++i) {
-        const Draft draft = some_draft(corners, {direction}, false, dice);
-        if (draft.family == family)
-          comparison.counterexample = moved_into(space, packets, draft);
+        const Draft draft = some_draft(corners, {direction}, {family}, false, dice);
+        comparison.counterexample = moved_into(space, packets, draft);
       }
     }
   }

@@ -7,10 +7,14 @@
 namespace quay::oracle {
 
 struct Script {
+  // Who reads the text: nft(8), iptables-nft-restore(8), ip6tables-nft-restore(8).
+  enum class Syntax : char { Nft, Iptables, Ip6tables };
+
   struct Line {
     std::string text;
     bool rule = false;  // the text is still a ruleset without it
   };
+  Syntax syntax = Syntax::Nft;
   std::vector<Line> lines;
 
   void add(std::string text) { lines.push_back({std::move(text), false}); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -9,8 +10,11 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 
+#include "language/iptables_save.h"
+#include "tests/oracle/iptables_script.h"
 #include "tests/oracle/mutation.h"
 #include "tests/oracle/nft_script.h"
+#include "tests/oracle/policy_script.h"
 
 namespace quay::oracle {
 namespace {
@@ -21,6 +25,8 @@ constexpr std::size_t kMostTold = 2;
 const std::vector<Direction> kWays{Direction::In, Direction::Out, Direction::Forward,
                                    Direction::Forward};
 
+const std::vector<Family> kFamilies{Family::V4, Family::V6};
+
 const std::string kJson = "nft's JSON";
 
 // ICMP of the other IP family, of which nft's JSON does not tell everything.
@@ -29,17 +35,26 @@ bool is_of_other_family(const Draft& draft) {
                                     : draft.protocol == IPPROTO_ICMP;
 }
 
+filter::Ruleset saved_ruleset(const Script& script) {
+  const Family family = script.syntax == Script::Syntax::Iptables ? Family::V4 : Family::V6;
+  auto parsed = parse_iptables_save(script.text(), "iptables-save", family);
+  if (!parsed.errors.empty())
+    throw std::runtime_error(parsed.errors.front().text());
+  return std::move(parsed.value);
+}
+
 bool some_answer(const std::vector<Sample>& samples) {
   return std::ranges::any_of(samples, [](const Sample& sample) { return sample.draft.answer; });
 }
 
 }  // namespace
 
-std::vector<Sample> Trial::samples(const Corners& corners, bool answers, std::size_t count) {
+std::vector<Sample> Trial::samples(const Corners& corners, const std::vector<Family>& families,
+                                   bool answers, std::size_t count) {
   std::set<std::string> flows;
   std::vector<Sample> samples;
   for (std::size_t tries = 0; tries < 4 * count && samples.size() < count; ++tries) {
-    const Draft draft = some_draft(corners, kWays, answers, dice_);
+    const Draft draft = some_draft(corners, kWays, families, answers, dice_);
     if (flows.insert(flow_of(draft)).second)
       samples.push_back(sample_of(draft));
   }
@@ -51,7 +66,7 @@ bool Trial::load(const Script& script, const std::vector<Sample>& samples) {
   if (some_answer(samples))
     gateway_.open(samples);
   std::string why;
-  if (gateway_.load(script.text(), why))
+  if (gateway_.load(script, why))
     return true;
   out_ << "refused: " << why << "\n";
   return false;
@@ -71,12 +86,14 @@ Script Trial::sound(Script script) {
   }
 }
 
-std::vector<Reading> Trial::readings() {
+std::vector<Reading> Trial::readings(const Script& script) {
   auto from_kernel = gateway_.ruleset();
   if (!from_kernel)
     throw std::runtime_error(from_kernel.error().text());
   std::vector<Reading> all{{"the kernel's rules", std::move(*from_kernel)}};
-  if (auto from_json = gateway_.json_ruleset())
+  if (script.syntax != Script::Syntax::Nft)
+    all.push_back({"iptables-save", saved_ruleset(script)});
+  else if (auto from_json = gateway_.json_ruleset())
     all.push_back({kJson, std::move(*from_json)});
   for (Reading& reading : all)
     forget_atoms(reading.ruleset);
@@ -87,7 +104,7 @@ bool Trial::disagrees(const Script& script, const Sample& sample, const std::str
   if (!load(script, {sample}))
     return false;
   const Ruling ruling = gateway_.judge({sample}).front();
-  return ruling.arrived && std::ranges::any_of(readings(), [&](const Reading& reading) {
+  return ruling.arrived && std::ranges::any_of(readings(script), [&](const Reading& reading) {
            return reading.reader == reader && disagreement(reading.ruleset, sample, ruling);
          });
 }
@@ -135,17 +152,38 @@ Tally Trial::compare(const std::vector<Reading>& readings, const std::vector<Sam
   return tally;
 }
 
-Tally Trial::nft(std::size_t packets) {
-  Corners corners = some_corners(dice_);
-  const Script script = sound(some_nft_script(corners, false, dice_));
-  const auto all = samples(corners, dice_.one_in(3), packets);
-  if (!load(script, all))
+Tally Trial::judge(const Script& script, const std::vector<Sample>& samples,
+                   std::vector<Reading> more) {
+  if (!load(script, samples))
     return {.refused = 1};
-  const std::vector<Reading> read = readings();
-  Tally tally = compare(read, all, gateway_.judge(all), script);
+  std::vector<Reading> all = readings(script);
+  const bool unlisted = all.size() < 2;
+  std::ranges::move(more, std::back_inserter(all));
+  Tally tally = compare(all, samples, gateway_.judge(samples), script);
   tally.rulesets = 1;
-  tally.unlisted = read.size() < 2 ? 1 : 0;
+  tally.unlisted = unlisted ? 1 : 0;
   return tally;
+}
+
+Tally Trial::nft(std::size_t packets) {
+  const Corners corners = some_corners(dice_);
+  const Script script = sound(some_nft_script(corners, false, dice_));
+  return judge(script, samples(corners, kFamilies, dice_.one_in(3), packets));
+}
+
+Tally Trial::iptables(std::size_t packets) {
+  const Corners corners = some_corners(dice_);
+  const Family family = dice_.one_of(kFamilies);
+  const Script script = some_iptables_script(corners, family, dice_);
+  return judge(script, samples(corners, {family}, dice_.one_in(3), packets));
+}
+
+Tally Trial::policy(std::size_t packets) {
+  Corners corners = some_corners(dice_);
+  PolicyScript made = some_policy_script(corners, catalogue_, dice_);
+  add_corners(made.policy, corners);
+  const auto all = samples(corners, kFamilies, dice_.one_in(3), packets);
+  return judge(made.script, all, {{"the policy", std::move(made.policy)}});
 }
 
 MutantTally Trial::mutant(std::size_t packets) {
@@ -154,15 +192,15 @@ MutantTally Trial::mutant(std::size_t packets) {
   const std::optional<Script> changed = oracle::mutant(script, dice_);
   if (!changed || !load(*changed, {}))
     return {.refused = 1};
-  const filter::Ruleset second = readings().front().ruleset;
+  const filter::Ruleset second = readings(*changed).front().ruleset;
   if (!load(script, {}))
     return {.refused = 1};
-  const filter::Ruleset first = readings().front().ruleset;
+  const filter::Ruleset first = readings(script).front().ruleset;
   const Comparison found = oracle::compare(first, second, corners, dice_);
   if (!found.alike && !found.counterexample)
     return {.unreachable = 1};
-  const auto all =
-      found.alike ? samples(corners, false, packets) : std::vector{*found.counterexample};
+  const auto all = found.alike ? samples(corners, kFamilies, false, packets)
+                               : std::vector{*found.counterexample};
   gateway_.forget_flows();
   const std::vector<Ruling> before = gateway_.judge(all);
   load(*changed, {});
