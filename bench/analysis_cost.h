@@ -8,9 +8,11 @@
 
 namespace quay::bench {
 
-// A change of one rule in a policy of `rules` random own rules of a host: what it opens and closes,
-// the idle rules of all, and the accepted packets of IPv4 alone by our diagrams and by BuDDy's.
-// Medians of interleaved rounds.
+// A change of one rule in a policy of `rules` random own rules of a host: what it opens and closes.
+ChangeCost effects_cost(int rules, int rounds);
+
+// Of such a policy: the idle rules, and the accepted packets of IPv4 alone by our diagrams and by
+// BuDDy's. Medians of interleaved rounds.
 std::vector<ChangeCost> analysis_costs(int rules, int rounds);
 
 }  // namespace quay::bench

@@ -75,6 +75,10 @@ void packets(int rounds) {
 
 void analyses() {
   using namespace quay::bench;
+  std::vector<ChangeCost> changes;
+  for (const int rules : {0, 1'000, 10'000, 100'000})
+    changes.push_back(effects_cost(rules, 15));
+  print("What a change of policy does", changes);
   for (const int rules : {0, 1'000, 10'000})
     print(fmt::format("Analysis, {} own rules", rules),
           analysis_costs(rules, rules < 10'000 ? 15 : 5));

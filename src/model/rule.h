@@ -38,6 +38,9 @@ struct Match {
 
 bool matches(const Match& match, const Packet& packet);
 
+// False only when no packet matches both.
+bool may_meet(const Match& a, const Match& b);
+
 enum class Verdict : std::uint8_t {
   Accept,
   Drop,

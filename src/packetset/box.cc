@@ -54,6 +54,10 @@ IntervalSet<std::uint8_t> state_set(StateSet states) {
 }  // namespace
 
 InterfaceNames::InterfaceNames(const RuleList& rules) : names_{"any other interface"} {
+  add(rules);
+}
+
+void InterfaceNames::add(const RuleList& rules) {
   for (const Rule& rule : rules)
     if (rule.match.interface)
       add(rule.match.interface->text);

@@ -23,6 +23,7 @@ class InterfaceNames {
   // beside the listed ones that it matches.
   explicit InterfaceNames(const RuleList& rules);
   void add(const std::string& name);
+  void add(const RuleList& rules);
 
   IntervalSet<std::uint16_t> all() const;
   IntervalSet<std::uint16_t> matching(const InterfaceName& pattern) const;

@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "packetset/packet_space.h"
+#include "policy/affected_rules.h"
 #include "policy/box_text.h"
 
 namespace quay {
@@ -47,24 +48,39 @@ class Origins {
   std::vector<Origin> origins_;
 };
 
+// The rules of one direction that a comparison is about.
+struct Part {
+  RuleList before;
+  RuleList after;
+  InterfaceNames names;
+
+  Part(const RuleList& all_before, const RuleList& all_after, Direction direction,
+       const std::vector<const Match*>& about)
+      : before(rules_meeting(all_before, direction, about)),
+        after(rules_meeting(all_after, direction, about)),
+        names(before) {
+    names.add(after);
+    names.add(kLoopback.text);
+  }
+};
+
 // One direction and one family: who decides what under either policy.
 class View {
  public:
-  View(Direction direction, Family family, const RuleList& before, const RuleList& after,
-       const InterfaceNames& names, Origins& origins)
-      : wire_(box_of(PacketQuery{.direction = direction}, family, names)),
-        space_(family, names, boxes(direction, family, before, after, names)) {
+  View(Direction direction, Family family, const Part& part, Origins& origins)
+      : wire_(box_of(PacketQuery{.direction = direction}, family, part.names)),
+        space_(family, part.names, boxes(wire_, family, part)) {
     const Diagram wire = space_.diagram(wire_, kMostOutcomes, 0);
     const auto decided = [&](const RuleList& rules) {
-      return store().intersect(wire, chain(direction, family, rules, names, origins));
+      return store().intersect(wire, chain(family, rules, part.names, origins));
     };
     const auto accepted = [&](Diagram diagram) {
       return store().replace(diagram, [](Outcomes outcomes) -> Outcomes {
         return (outcomes & kPasses) != 0 ? kMostOutcomes : 0;
       });
     };
-    before_ = decided(before);
-    after_ = decided(after);
+    before_ = decided(part.before);
+    after_ = decided(part.after);
     accepted_before_ = accepted(before_);
     accepted_after_ = accepted(after_);
   }
@@ -85,21 +101,17 @@ class View {
   Diagram decided_after(Diagram set, std::uint32_t decider) { return part(set, after_, decider); }
 
  private:
-  static std::vector<Box> boxes(Direction direction, Family family, const RuleList& before,
-                                const RuleList& after, const InterfaceNames& names) {
-    std::vector<Box> all{box_of(PacketQuery{.direction = direction}, family, names)};
-    for (const RuleList* rules : {&before, &after})
+  static std::vector<Box> boxes(const Box& wire, Family family, const Part& part) {
+    std::vector<Box> all{wire};
+    for (const RuleList* rules : {&part.before, &part.after})
       for (const Rule& rule : *rules)
-        if (rule.direction == direction)
-          all.push_back(box_of(rule.match, family, names));
+        all.push_back(box_of(rule.match, family, part.names));
     return all;
   }
-  Diagram chain(Direction direction, Family family, const RuleList& rules,
-                const InterfaceNames& names, Origins& origins) {
+  Diagram chain(Family family, const RuleList& rules, const InterfaceNames& names,
+                Origins& origins) {
     std::vector<Diagram> steps;
     for (const Rule& rule : rules) {
-      if (rule.direction != direction)
-        continue;
       const Outcomes decided =
           origins.number(rule.origin) << kOriginShift | (accepts(rule) ? kPasses : 0);
       steps.push_back(space_.diagram(box_of(rule.match, family, names), decided, kContinue));
@@ -127,20 +139,22 @@ class View {
   Diagram accepted_after_ = 0;
 };
 
-// The rules that decide something now.
-RuleList effective_rules(const Compilation& compilation, TimePoint now) {
-  RuleList rules;
+// The rules that decide something now: the compiled ones, or others that are put into `room`.
+const RuleList& effective_rules(const Compilation& compilation, TimePoint now, RuleList& room) {
+  const RuleList& compiled = compilation.compiled.rules;
+  const auto ended = [&](const Rule& rule) { return has_ended(rule, now); };
   if (compilation.policy.enforcing) {
-    rules = compilation.compiled.rules;
-    std::erase_if(rules, [&](const Rule& rule) { return has_ended(rule, now); });
-    return rules;
+    if (std::ranges::none_of(compiled, ended))
+      return compiled;
+    std::ranges::remove_copy_if(compiled, std::back_inserter(room), ended);
+    return room;
   }
   for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
-    rules.push_back({.direction = direction,
-                     .verdict = Verdict::Accept,
-                     .origin = {.kind = Origin::Kind::Profile, .name = "none"},
-                     .reason = "nothing is enforced"});
-  return rules;
+    room.push_back({.direction = direction,
+                    .verdict = Verdict::Accept,
+                    .origin = {.kind = Origin::Kind::Profile, .name = "none"},
+                    .reason = "nothing is enforced"});
+  return room;
 }
 
 // Compares one policy's rules with the other's.
@@ -148,28 +162,20 @@ class Comparison {
  public:
   Comparison(const Compilation& before, const Compilation& after, const Catalogue& catalogue,
              TimePoint now)
-      : before_(effective_rules(before, now)),
-        after_(effective_rules(after, now)),
+      : before_(effective_rules(before, now, room_before_)),
+        after_(effective_rules(after, now, room_after_)),
         old_policy_(before.policy),
         new_policy_(after.policy),
-        catalogue_(catalogue),
-        names_(both(before_, after_)) {}
+        catalogue_(catalogue) {}
 
   Effects take() {
-    std::vector<Direction> unchanged;
-    for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
-      if (same(direction))
-        unchanged.push_back(direction);
-      else
-        compare(direction);
+    constexpr std::array directions{Direction::In, Direction::Out, Direction::Forward};
+    for (const Direction direction : directions)
+      compare(direction);
     // What stopped in one direction may go on in another.
     if (!stopped_.empty())
-      for (const Direction direction : unchanged)
-        for (const Family family : {Family::V4, Family::V6}) {
-          View view(direction, family, before_, after_, names_, origins_);
-          note_services(direction, family, view);
-          effects_.complete = effects_.complete && !view.store().exhausted();
-        }
+      for (const Direction direction : directions)
+        note_accepting(direction);
     for (const std::string& name : stopped_)
       if (!accepting_.contains(name))
         add_consequence(name);
@@ -177,15 +183,6 @@ class Comparison {
   }
 
  private:
-  static InterfaceNames both(const RuleList& before, const RuleList& after) {
-    RuleList rules = before;
-    rules.insert(rules.end(), after.begin(), after.end());
-    InterfaceNames names(rules);
-    names.add(kLoopback.text);
-    return names;
-  }
-
-  bool same(Direction direction) const;
   void compare(Direction direction);
   // The packets of one line's origin, in both families.
   struct Region {
@@ -196,20 +193,25 @@ class Comparison {
   // one that did before.
   void attribute(View& view, Diagram changed, std::size_t family, Regions& by_rules,
                  Regions& by_ends) const;
-  void tell(Direction direction, std::array<View, 2>& views, const Regions& regions,
-            const Policy& policy, std::vector<Effect>& list);
-  void note_services(Direction direction, Family family, View& view);
+  void tell(Direction direction, std::array<View, 2>& views, const InterfaceNames& names,
+            const Regions& regions, const Policy& policy, std::vector<Effect>& list);
+  void note_stopped(Family family, const Part& part, View& view);
+  void note_accepting(Direction direction);
+  void note_complete(View& view) {
+    effects_.complete = effects_.complete && !view.store().exhausted();
+  }
   bool is_default(std::uint32_t decider) const {
     return origins_.of(decider).kind == Origin::Kind::Profile;
   }
   void add_consequence(const std::string& name);
 
-  const RuleList before_;
-  const RuleList after_;
+  RuleList room_before_;
+  RuleList room_after_;
+  const RuleList& before_;
+  const RuleList& after_;
   const Policy& old_policy_;
   const Policy& new_policy_;
   const Catalogue& catalogue_;
-  InterfaceNames names_;
   Origins origins_;
   Effects effects_;
   std::set<std::string> stopped_;    // services with packets that no longer pass
@@ -232,41 +234,40 @@ Box usual_packets(Box box) {
   return box;
 }
 
-// Whose packets close, and whose still pass, whichever rule it is that lets them.
-void Comparison::note_services(Direction direction, Family family, View& view) {
-  struct Packets {
-    Diagram all = 0;
-    Diagram usual = 0;
-  };
-  std::map<std::string, Packets> services;
-  const auto add = [&](Diagram& packets, const Box& box) {
-    packets = view.store().unite(packets, view.space().diagram(box, kMostOutcomes, 0));
-  };
-  for (const Rule& rule : before_) {
-    if (rule.direction != direction || rule.origin.kind != Origin::Kind::Service)
-      continue;
-    Packets& packets = services[service_name(rule.origin)];
-    const Box box = box_of(rule.match, family, names_);
-    add(packets.all, box);
-    add(packets.usual, usual_packets(box));
-  }
+// Whose packets close.
+void Comparison::note_stopped(Family family, const Part& part, View& view) {
   const Diagram closed = view.closed();
-  for (const auto& [name, packets] : services) {
-    if (view.store().intersect(packets.all, closed) != 0)
-      stopped_.insert(name);
-    if (view.store().intersect(packets.usual, view.accepted_after()) != 0)
-      accepting_.insert(name);
+  for (const Rule& rule : part.before) {
+    if (rule.origin.kind != Origin::Kind::Service)
+      continue;
+    const Box box = box_of(rule.match, family, part.names);
+    if (view.store().intersect(view.space().diagram(box, kMostOutcomes, 0), closed) != 0)
+      stopped_.insert(service_name(rule.origin));
   }
 }
 
-// Whether both have the same rules for a direction, in the same order.
-bool Comparison::same(Direction direction) const {
-  const auto decides_alike = [](const Rule& a, const Rule& b) {
-    return a.match == b.match && a.verdict == b.verdict && a.origin == b.origin;
-  };
-  const auto of_direction = [&](const Rule& rule) { return rule.direction == direction; };
-  return std::ranges::equal(before_ | std::views::filter(of_direction),
-                            after_ | std::views::filter(of_direction), decides_alike);
+// Whose packets still pass, whichever rule it is that lets them.
+void Comparison::note_accepting(Direction direction) {
+  std::vector<const Match*> theirs;  // of the services that stopped somewhere
+  for (const Rule& rule : before_)
+    if (rule.direction == direction && rule.origin.kind == Origin::Kind::Service &&
+        stopped_.contains(service_name(rule.origin)))
+      theirs.push_back(&rule.match);
+  if (theirs.empty())
+    return;
+  const Part part(before_, after_, direction, theirs);
+  for (const Family family : {Family::V4, Family::V6}) {
+    View view(direction, family, part, origins_);
+    for (const Rule& rule : part.before) {
+      if (rule.origin.kind != Origin::Kind::Service)
+        continue;
+      const Box usual = usual_packets(box_of(rule.match, family, part.names));
+      if (view.store().intersect(view.space().diagram(usual, kMostOutcomes, 0),
+                                 view.accepted_after()) != 0)
+        accepting_.insert(service_name(rule.origin));
+    }
+    note_complete(view);
+  }
 }
 
 void Comparison::attribute(View& view, Diagram changed, std::size_t family, Regions& by_rules,
@@ -284,8 +285,12 @@ void Comparison::attribute(View& view, Diagram changed, std::size_t family, Regi
 }
 
 void Comparison::compare(Direction direction) {
-  std::array<View, 2> views{View(direction, Family::V4, before_, after_, names_, origins_),
-                            View(direction, Family::V6, before_, after_, names_, origins_)};
+  const std::vector<const Match*> changed = changed_matches(before_, after_, direction);
+  if (changed.empty())
+    return;
+  const Part part(before_, after_, direction, changed);
+  std::array<View, 2> views{View(direction, Family::V4, part, origins_),
+                            View(direction, Family::V6, part, origins_)};
   Regions opened;    // by rules that accept
   Regions let_go;    // by the end of rules that refused
   Regions closed;    // by rules that refuse
@@ -294,18 +299,18 @@ void Comparison::compare(Direction direction) {
     View& view = views[i];
     attribute(view, view.opened(), i, opened, let_go);
     attribute(view, view.closed(), i, closed, given_up);
-    note_services(direction, i == 0 ? Family::V4 : Family::V6, view);
+    note_stopped(i == 0 ? Family::V4 : Family::V6, part, view);
   }
-  tell(direction, views, opened, new_policy_, effects_.opens);
-  tell(direction, views, let_go, old_policy_, effects_.opens);
-  tell(direction, views, given_up, old_policy_, effects_.closes);
-  tell(direction, views, closed, new_policy_, effects_.closes);
+  tell(direction, views, part.names, opened, new_policy_, effects_.opens);
+  tell(direction, views, part.names, let_go, old_policy_, effects_.opens);
+  tell(direction, views, part.names, given_up, old_policy_, effects_.closes);
+  tell(direction, views, part.names, closed, new_policy_, effects_.closes);
   for (View& view : views)
-    effects_.complete = effects_.complete && !view.store().exhausted();
+    note_complete(view);
 }
 
-void Comparison::tell(Direction direction, std::array<View, 2>& views, const Regions& regions,
-                      const Policy& policy, std::vector<Effect>& list) {
+void Comparison::tell(Direction direction, std::array<View, 2>& views, const InterfaceNames& names,
+                      const Regions& regions, const Policy& policy, std::vector<Effect>& list) {
   const FamilyBoxes whole{&views[0].wire(), &views[1].wire()};
   for (const auto& [decider, region] : regions) {
     Effect effect{.direction = direction,
@@ -323,7 +328,7 @@ void Comparison::tell(Direction direction, std::array<View, 2>& views, const Reg
       effects_.complete = effects_.complete && covers[i].complete;
     }
     for (const FamilyBoxes& boxes : pair_families(covers[0].boxes, covers[1].boxes, whole)) {
-      BoxText text = box_text(boxes, whole, names_, policy);
+      BoxText text = box_text(boxes, whole, names, policy);
       effect.to = std::move(text.to);
       effect.from = std::move(text.from);
       effect.interfaces = std::move(text.interfaces);
