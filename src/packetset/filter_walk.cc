@@ -77,6 +77,7 @@ class Walker {
   Answer matches(const Rule& rule, const Traveller& traveller) const;
   Answer holds(const Condition& condition, const Traveller& traveller) const;
   Answer inside(const Box& box, const Traveller& traveller) const;
+  std::optional<Number> number_of(const Field& field, const Traveller& traveller) const;
   Answer has(const Values& values, const Traveller& traveller) const;
   bool asked(const Stop& stop, const Traveller& traveller) const;
   std::optional<Verdict> verdict_of(const Rule& rule, const Traveller& traveller) const;
@@ -87,6 +88,20 @@ class Walker {
   std::size_t forks_ = 0;
 };
 
+// The number that a packet has by now; nullopt where it was assigned one that is not known.
+std::optional<Number> Walker::number_of(const Field& field, const Traveller& traveller) const {
+  if (field.kind == Kind::Family)
+    return packet_.family == Family::V4 ? 0 : 1;
+  if (const auto found = traveller.assigned.find(field); found != traveller.assigned.end())
+    return found->second;
+  const Stop& stop = way_[traveller.stop];
+  if (field.kind == Kind::State && stop.before_conntrack)
+    return static_cast<Number>(State::Invalid);
+  const auto known = packet_.numbers.find(field);
+  const Number number = known == packet_.numbers.end() ? 0 : known->second;
+  return stop.sent_on && counts_hops(field) && number > 0 ? number - 1 : number;
+}
+
 Walker::Answer Walker::has(const Values& values, const Traveller& traveller) const {
   const Kind kind = values.field.kind;
   if (kind == Kind::InInterface || kind == Kind::OutInterface) {
@@ -95,24 +110,10 @@ Walker::Answer Walker::has(const Values& values, const Traveller& traveller) con
       name = way_[traveller.stop].before_routing ? std::string_view() : packet_.out_interface;
     return names_match(values, name) ? Answer::Yes : Answer::No;
   }
-  Number number = 0;
-  if (kind == Kind::Family) {
-    number = packet_.family == Family::V4 ? 0 : 1;
-  } else if (const auto found = traveller.assigned.find(values.field);
-             found != traveller.assigned.end()) {
-    const std::optional<Number>& assigned = found->second;
-    if (!assigned)
-      return Answer::Unknown;
-    number = *assigned;
-  } else if (kind == Kind::State && way_[traveller.stop].before_conntrack) {
-    number = static_cast<Number>(State::Invalid);
-  } else if (const auto known = packet_.numbers.find(values.field);
-             known != packet_.numbers.end()) {
-    number = known->second;
-    if (way_[traveller.stop].sent_on && counts_hops(values.field) && number > 0)
-      --number;
-  }
-  return values.numbers.contains(number) ? Answer::Yes : Answer::No;
+  const auto number = number_of(values.field, traveller);
+  if (!number)
+    return Answer::Unknown;
+  return values.numbers.contains(*number) ? Answer::Yes : Answer::No;
 }
 
 Walker::Answer Walker::inside(const Box& box, const Traveller& traveller) const {
