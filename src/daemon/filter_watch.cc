@@ -25,13 +25,13 @@ std::string and_more(std::size_t count) {
 
 }  // namespace
 
-FilterWatch::FilterWatch(boost::asio::io_context& context, NftEvents& events, Manager& manager,
-                         Lock lock, Tell tell)
-    : events_(events),
+FilterWatch::FilterWatch(boost::asio::io_context& context, int events, Drain drain,
+                         Manager& manager, Examine examine, Tell tell)
+    : drain_(std::move(drain)),
       manager_(manager),
-      lock_(std::move(lock)),
+      examine_(std::move(examine)),
       tell_(std::move(tell)),
-      readable_(context, events.fd()),
+      readable_(context, events),
       pause_(context) {}
 
 void FilterWatch::start() {
@@ -49,7 +49,7 @@ void FilterWatch::wait() {
 }
 
 void FilterWatch::look() {
-  NftChanges news = events_.drain();
+  NftChanges news = drain_();
   for (auto& [table, process] : news.tables)
     seen_.tables.insert_or_assign(table, std::move(process));
   seen_.lost = seen_.lost || news.lost;
@@ -69,9 +69,7 @@ FilterWatch::Milliseconds FilterWatch::examine() {
   const auto change = seen_.tables.find(kOurs);
   if (change == seen_.tables.end() && !seen_.lost)
     return Milliseconds::zero();
-  const auto held = lock_();
-  const auto differences =
-      held ? manager_.examine() : Result<std::vector<std::string>>(fail(held.error()));
+  const auto differences = examine_();
   if (!differences) {  // and is tried again
     tell_(differences.error().text());
     seen_.tables.try_emplace(kOurs);

@@ -13,8 +13,7 @@
 
 #include "app/manager.h"
 #include "base/result.h"
-#include "host/nft_events.h"
-#include "host/process_lock.h"
+#include "host/nft_changes.h"
 
 namespace quay {
 
@@ -23,12 +22,15 @@ namespace quay {
 // what it closes is told. Reviews that take long leave ten times as long to others.
 class FilterWatch {
  public:
-  using Lock = std::function<Result<ProcessLock>()>;
+  // Takes the changes that wait.
+  using Drain = std::function<NftChanges()>;
+  // Manager::examine under the lock of those who change the policy.
+  using Examine = std::function<Result<std::vector<std::string>>()>;
   using Tell = std::function<void(const std::string& line)>;
 
-  // All but the two functions outlive it.
-  FilterWatch(boost::asio::io_context& context, NftEvents& events, Manager& manager, Lock lock,
-              Tell tell);
+  // `events` is readable when changes wait. It, the context and the manager outlive the watch.
+  FilterWatch(boost::asio::io_context& context, int events, Drain drain, Manager& manager,
+              Examine examine, Tell tell);
   FilterWatch(const FilterWatch&) = delete;
   FilterWatch& operator=(const FilterWatch&) = delete;
   ~FilterWatch() { readable_.release(); }
@@ -47,9 +49,9 @@ class FilterWatch {
   void report(const std::vector<std::string>& differences, const std::string& process);
   std::string verdict(const Result<Proof>& proof) const;
 
-  NftEvents& events_;
+  Drain drain_;
   Manager& manager_;
-  Lock lock_;
+  Examine examine_;
   Tell tell_;
   boost::asio::posix::stream_descriptor readable_;
   boost::asio::steady_timer pause_;

@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
@@ -138,7 +139,14 @@ int run(int argc, char** argv) {
     tell(server.error().text());
     return 1;
   }
-  quay::FilterWatch watch(context, *events, manager, [&] { return lock(paths); }, tell);
+  const auto examine = [&]() -> quay::Result<std::vector<std::string>> {
+    const auto held = lock(paths);
+    if (!held)
+      return quay::fail(held.error());
+    return manager.examine();
+  };
+  quay::FilterWatch watch(
+      context, events->fd(), [&] { return events->drain(); }, manager, examine, tell);
   watch.start();
   Watchdog watchdog(context);
   watchdog.run();

@@ -1,21 +1,13 @@
 // Tells when somebody changes the kernel's packet filter.
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 
 #include "base/result.h"
+#include "host/nft_changes.h"
 
 namespace quay {
-
-struct NftChanges {
-  // "inet quaymaster", "ip filter": the tables that were changed, by the name of the process that
-  // changed each last. The kernel tells its first 15 bytes; bytes that cannot be printed are '?'.
-  // It tells a number besides, but the initial namespace's, which may be another process here.
-  std::map<std::string, std::string> tables;
-  bool lost = false;  // more happened than was taken in time
-};
 
 // Listens to the kernel's nftables events (linux/netfilter/nfnetlink.h, NFNLGRP_NFTABLES) in the
 // network namespace that the process was in when it was made. Our own changes are events too; those

@@ -1,0 +1,17 @@
+// What others did to the kernel's packet filter.
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace quay {
+
+struct NftChanges {
+  // "inet quaymaster", "ip filter": the tables that were changed, by the name of the process that
+  // changed each last. The kernel tells its first 15 bytes; bytes that cannot be printed are '?'.
+  // It tells a number besides, but the initial namespace's, which may be another process here.
+  std::map<std::string, std::string> tables;
+  bool lost = false;  // more happened than was taken in time
+};
+
+}  // namespace quay
