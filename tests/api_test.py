@@ -4,38 +4,23 @@ every answer against it. The daemon runs in a network namespace of its own.
 
     tests/api_test.py BUILD"""
 
-import http.client
 import json
 import os
 import pathlib
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
 import jsonschema
 import yaml
 
-SOURCE = pathlib.Path(__file__).resolve().parent.parent
+from support.quaymasterd import SOURCE, Quaymasterd
+
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else SOURCE / "build/release"
 OPENAPI = yaml.safe_load((SOURCE / "docs/openapi.yaml").read_text())
 PYTHON = "/usr/bin/python3"  # one that everybody may run
-NETNS = f"quaytest-api-{os.getpid()}"
 POLICY = '[interfaces]\nlan = "eth0"\nwan = "eth1"\n'
-
-
-class Wire(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("quaymaster", timeout=10)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self.path)
 
 
 def template_of(path):
@@ -69,42 +54,19 @@ class Api(unittest.TestCase):
     def setUpClass(cls):
         if os.geteuid() != 0:
             raise unittest.SkipTest("SKIPPED: needs root: it makes a network namespace")
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="quaytest-api-"))
-        os.chmod(cls.folder, 0o755)
-        cls.policy = cls.folder / "policy.toml"
+        cls.daemon = Quaymasterd(BUILD, "api")
+        cls.policy, cls.socket = cls.daemon.policy, cls.daemon.socket
         cls.policy.write_text(POLICY)
-        cls.socket = cls.folder / "api.sock"
-        subprocess.run(["ip", "netns", "add", NETNS], check=True)
-        subprocess.run(["ip", "-n", NETNS, "link", "set", "lo", "up"], check=True)
-        cls.daemon = subprocess.Popen(
-            ["ip", "netns", "exec", NETNS, BUILD / "src/quaymasterd", "--policy", cls.policy,
-             "--last-good", cls.folder / "last-good.nft", "--catalogue", SOURCE / "catalogue",
-             "--lock", cls.folder / "lock", "--socket", cls.socket])
-        end = time.monotonic() + 20
-        while not cls.socket.exists():
-            assert time.monotonic() < end and cls.daemon.poll() is None, "the daemon did not start"
-            time.sleep(0.05)
+        cls.daemon.start()
 
     @classmethod
     def tearDownClass(cls):
-        cls.daemon.terminate()
-        cls.daemon.wait(timeout=10)
-        subprocess.run(["ip", "netns", "del", NETNS], check=True)
-        shutil.rmtree(cls.folder)
+        cls.daemon.close()
 
     def ask(self, method, path, body=None):
-        wire = Wire(self.socket)
-        text = body if isinstance(body, str) else None if body is None else json.dumps(body)
-        try:
-            wire.request(method, path, text)
-            answer = wire.getresponse()
-        except BrokenPipeError:  # it has heard enough, and has answered
-            answer = http.client.HTTPResponse(wire.sock)
-            answer.begin()
-        value = json.loads(answer.read())
-        wire.close()
-        check(method, path, answer.status, value)
-        return answer.status, value
+        status, value = self.daemon.ask(method, path, body)
+        check(method, path, status, value)
+        return status, value
 
     def change(self, **body):
         return self.ask("POST", "/v1/changes", body)

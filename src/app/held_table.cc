@@ -17,14 +17,12 @@ Result<void> HeldTable::bring(const std::optional<NftTable>& table) {
   if (wanted_ && slot_) {
     const auto slot = kernel_.change(*wanted_, *table, *slot_);
     slot_.reset();
-    if (!slot)
-      return fail(slot.error());
-    if (kernel_.verify(*table)) {
+    if (slot && kernel_.verify(*table)) {
       slot_ = *slot;
       return {};
     }
   }
-  // The kernel holds something else than it was left with: everything is written.
+  // The kernel holds something else than it was left with, or may do: everything is written.
   const auto slot = kernel_.replace(*table);
   if (!slot)
     return fail(slot.error());
@@ -37,9 +35,9 @@ Result<void> HeldTable::bring(const std::optional<NftTable>& table) {
 std::expected<void, std::vector<Error>> HeldTable::hold(const std::optional<NftTable>& table,
                                                         const Agreed& agreed) {
   std::optional<NftTable> before = wanted_;
-  if (!before)
-    if (auto held = kernel_.read(); held && held->sound())
-      before = std::move(held->table);
+  if (!slot_)
+    if (auto held = kernel_.read(); held && held->unknown.empty())
+      before = held->table.chains.empty() ? std::nullopt : std::optional(std::move(held->table));
   auto done = bring(table);
   if (done)
     done = agreed();
@@ -54,6 +52,8 @@ std::expected<void, std::vector<Error>> HeldTable::hold(const std::optional<NftT
     back = bring(before);
   if (!back)
     errors.push_back(back.error());
+  if (before != wanted_)
+    doubt();
   return std::unexpected(std::move(errors));
 }
 

@@ -25,13 +25,16 @@ class HeldTable {
   // Takes for wanted what is in the kernel already, or no table of ours.
   void assume(std::optional<NftTable> table);
 
+  // Somebody else's work may be in the kernel's table now: the next change looks before it writes.
+  void doubt() { slot_.reset(); }
+
   // What the kernel holds; an empty table when it holds none.
   Result<NftListing> read() { return kernel_.read(); }
 
   // Brings `table` into the kernel, reads it back and asks `agreed`, which may refuse it. After a
-  // failure the kernel is brought back to what it held before, at the second try if need be; where
-  // it refuses even that, both errors are told and what was wanted stays wanted, so that put_back()
-  // can try again.
+  // failure the kernel is brought back to what it held before (to what was wanted, where that held
+  // something unknown), at the second try if need be; where it refuses even that, both errors are
+  // told and what was wanted stays wanted, so that put_back() can try again.
   using Agreed = std::function<Result<void>()>;
   std::expected<void, std::vector<Error>> hold(const std::optional<NftTable>& table,
                                                const Agreed& agreed);

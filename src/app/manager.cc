@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "app/first_policy.h"
 #include "base/checksum.h"
+#include "base/text.h"
 #include "language/policy_file.h"
 #include "policy/vocabulary.h"
 
@@ -49,6 +52,34 @@ std::vector<std::string> lines(const Effects& effects) {
   return result;
 }
 
+// The lines that only one of two texts has.
+std::vector<std::string> line_changes(std::string_view before, std::string_view after) {
+  const auto lines_of = [](std::string_view text) {
+    std::multiset<std::string_view> lines;
+    for (const std::string_view line : split(text, '\n'))
+      if (!line.empty())
+        lines.insert(line);
+    return lines;
+  };
+  std::vector<std::string> result;
+  const auto only_in = [&](std::string_view text, std::multiset<std::string_view> others,
+                           const char* word) {
+    for (const std::string_view line : split(text, '\n'))
+      if (const auto found = others.find(line); found != others.end())
+        others.erase(found);
+      else if (!line.empty())
+        result.push_back(fmt::format("{} {}", word, line));
+  };
+  only_in(before, lines_of(after), "removes");
+  only_in(after, lines_of(before), "writes");
+  return result;
+}
+
+std::optional<std::string> text_of(Files& files, const std::string& path) {
+  auto text = files.read(path);
+  return text ? std::optional(std::move(*text)) : std::nullopt;
+}
+
 // The table that a policy wants; nullopt: none.
 std::optional<NftTable> table_of(const Compilation& compilation) {
   if (!compilation.policy.enforcing)
@@ -72,13 +103,31 @@ void Manager::load_inventory() {
   catalogue_faults_ = std::move(catalogue.errors);
 }
 
+// Brings nothing into the kernel where there has never been a policy. True when that is so.
+Result<bool> Manager::never_begun() {
+  const bool killed_init = files_.clear_staged(paths_.policy);
+  files_.clear_staged(paths_.last_good);
+  if (files_.modified(paths_.policy) || files_.modified(paths_.last_good))
+    return false;
+  const auto held = held_.read();
+  if (!held)
+    return fail(held.error());
+  if (held->empty())
+    return true;
+  // The table is what a first policy brought whose file had not taken its place yet. Or else the
+  // files were deleted, and what is enforced must not end by that.
+  if (!killed_init)
+    return false;
+  auto removed = held_.hold(std::nullopt, [] { return Result<void>(); });
+  return removed ? Result<bool>(true) : fail(removed.error().front());
+}
+
 Result<void> Manager::start() {
   load_inventory();
-  // A process that was killed may have left a staged file; staging and dropping another clears it.
-  for (const std::string& path : {paths_.policy, paths_.last_good})
-    if (files_.modified(path))
-      static_cast<void>(files_.stage(path, ""));
-  if (!files_.modified(paths_.policy) && !files_.modified(paths_.last_good)) {
+  const auto fresh = never_begun();
+  if (!fresh)
+    return fail(fresh.error());
+  if (*fresh) {
     faults_ = catalogue_faults_;
     enforcement_ = Enforcement::NoPolicy;
     return {};
@@ -117,12 +166,25 @@ std::expected<Policy, Refusal> Manager::first_policy(const std::vector<std::stri
   return std::move(*policy);
 }
 
+bool Manager::file_is_gone() const {
+  return in_force_ && !files_.modified(paths_.policy);
+}
+
+std::vector<Error> Manager::faults() const {
+  std::vector<Error> all = faults_;
+  if (file_is_gone())
+    all.push_back({paths_.policy,
+                   "is gone; what it said is in force until the next start (`quaymaster apply "
+                   "FILE` puts another in its place)"});
+  return all;
+}
+
 bool Manager::edited_by_hand() const {
   const auto text = files_.read(paths_.policy);
-  if (text.value_or("") == file_text_)
+  if (!text || *text == file_text_)
     return false;
   // Another spelling of the same policy is no edit.
-  if (!text || !in_force_)
+  if (!in_force_)
     return true;
   const Parsed<Policy> parsed = parse_policy(*text, paths_.policy, catalogue_, port_names_);
   return !parsed.ok() || parsed.value != in_force_->policy;
@@ -146,7 +208,8 @@ std::vector<std::string> Manager::changes_since(const std::string& base) const {
     return {};
   Compilation before{parse_policy(then->second, "policy", catalogue_, port_names_).value, {}};
   before.compiled = compile(before.policy, catalogue_, clock_.now());
-  return lines(effects(before, *now, catalogue_, clock_.now()));
+  std::vector<std::string> changes = lines(effects(before, *now, catalogue_, clock_.now()));
+  return changes.empty() ? line_changes(then->second, to_text(now->policy)) : changes;
 }
 
 // Somebody changed the policy in between: another client, or a hand with an editor.
@@ -159,15 +222,22 @@ std::optional<Refusal> Manager::conflict(const Change& change) const {
     refusal.changed = changes_since(change.base);
     return refusal;
   }
-  if (!change.edit || !edited_by_hand())
+  if (!change.edit)
     return std::nullopt;
-  // Where there is no file any more, a whole policy may take its place.
-  if (std::holds_alternative<ReplaceEdit>(*change.edit) && !files_.modified(paths_.policy))
+  const bool whole = std::holds_alternative<ReplaceEdit>(*change.edit);
+  if (file_is_gone() && !whole)
+    return refuse(Refusal::Kind::Conflict, {faults().back()});
+  if (!edited_by_hand() || (whole && !readable_file()))
     return std::nullopt;
   return refuse(Refusal::Kind::Conflict,
                 {{paths_.policy,
                   "was edited and is not in force yet; `quaymaster plan` shows what the edit does, "
                   "`quaymaster apply` brings it into force"}});
+}
+
+bool Manager::readable_file() const {
+  const auto text = files_.read(paths_.policy);
+  return text && parse_policy(*text, paths_.policy, catalogue_, port_names_).ok();
 }
 
 // The policy that the file holds now.
@@ -229,7 +299,8 @@ std::expected<Plan, Refusal> Manager::plan(const Change& change) {
     return std::unexpected(
         refuse(Refusal::Kind::Invalid, failed_tests(report, change.edit ? "" : paths_.policy)));
   const std::optional<Compilation> before = effective();
-  plan.effects_known = before.has_value();
+  // What somebody else made of the table stands for no policy.
+  plan.effects_known = before.has_value() && drift_.empty();
   if (plan.changes && before)
     plan.effects = effects(*before, plan.next, catalogue_, now);
   return plan;
@@ -273,7 +344,9 @@ Result<Proof> Manager::prove() {
 // Brings the plan's table into the kernel and proves it, then the staged policy file takes its
 // place.
 std::expected<void, Refusal> Manager::carry_out(Plan& plan, const std::optional<NftTable>& table,
-                                                StagedFile* policy_file) {
+                                                StagedFile* policy_file,
+                                                const std::optional<std::string>& file) {
+  auto kind = Refusal::Kind::Failed;
   const auto agreed = [&]() -> Result<void> {
     if (table) {
       auto proof = prove_of(plan.next);
@@ -284,14 +357,31 @@ std::expected<void, Refusal> Manager::carry_out(Plan& plan, const std::optional<
             "kernel", "does not do what the policy says: " + to_text(proof->differences.front())});
       plan.proof = std::move(*proof);
     }
+    if (text_of(files_, paths_.policy) != file) {
+      kind = Refusal::Kind::Conflict;
+      return fail(Error{paths_.policy, "was edited during the change, which is taken back"});
+    }
     return policy_file == nullptr ? Result<void>() : policy_file->commit();
   };
   if (auto done = held_.hold(table, agreed); !done)
-    return std::unexpected(refuse(Refusal::Kind::Failed, std::move(done.error())));
+    return std::unexpected(refuse(kind, std::move(done.error())));
+  return {};
+}
+
+// What the policy file holds and nobody could read is kept beside it, before another takes its
+// place.
+Result<void> Manager::keep_refused(const std::optional<std::string>& file, Plan& plan) {
+  if (!file || *file == file_text_ || readable_file())
+    return {};
+  const std::string beside = paths_.policy + ".refused";
+  if (auto kept = files_.write(beside, *file); !kept)
+    return kept;
+  plan.notes.push_back(fmt::format("what {} held is kept in {}", paths_.policy, beside));
   return {};
 }
 
 std::expected<Plan, Refusal> Manager::apply(const Change& change) {
+  const std::optional<std::string> file = text_of(files_, paths_.policy);
   auto planned = plan(change);
   if (!planned)
     return planned;
@@ -310,12 +400,14 @@ std::expected<Plan, Refusal> Manager::apply(const Change& change) {
     last_good = std::move(*staged);
   }
   if (change.edit) {
+    if (auto kept = keep_refused(file, *planned); !kept)
+      return refused(Refusal::Kind::Failed, kept.error());
     auto staged = files_.stage(paths_.policy, planned->text);
     if (!staged)
       return refused(Refusal::Kind::Failed, staged.error());
     policy_file = std::move(*staged);
   }
-  if (auto done = carry_out(*planned, table, policy_file.get()); !done)
+  if (auto done = carry_out(*planned, table, policy_file.get(), file); !done)
     return std::unexpected(std::move(done.error()));
   // The policy is in force whatever becomes of its fallback.
   if (last_good != nullptr)
@@ -349,8 +441,10 @@ Result<std::vector<std::string>> Manager::examine() {
   if (drift_.empty() || adopt_edit(*held))
     return std::exchange(drift_, {});
   // Where nothing of ours should be, there is nothing to put back.
-  if (!held_.wanted() || (in_force_ && in_force_->policy.drift == Drift::Report))
+  if (!held_.wanted() || (in_force_ && in_force_->policy.drift == Drift::Report)) {
+    held_.doubt();
     return drift_;
+  }
   if (auto done = held_.put_back(); !done)
     return fail(done.error());
   return std::exchange(drift_, {});

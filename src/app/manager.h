@@ -70,7 +70,8 @@ class Manager {
   Manager(Firewall& firewall, Files& files, Clock& clock, RestorePaths paths);
 
   // Brings the policy file's rules into the kernel as restore() does, or leaves the kernel alone
-  // when there has never been a policy. Once, before anything else.
+  // when there has never been a policy; then a table that a killed first policy left is taken away.
+  // Once, before anything else.
   Result<void> start();
 
   Enforcement enforcement() const { return enforcement_; }
@@ -80,8 +81,9 @@ class Manager {
   TimePoint now() const { return clock_.now(); }
   // Names the policy in force: the checksum of its canonical text. Empty without one.
   const std::string& revision() const { return revision_; }
-  // What is wrong with the catalogue or the policy file, and could not be mended at start().
-  const std::vector<Error>& faults() const { return faults_; }
+  // What is wrong with the catalogue or the policy file, and could not be mended at start(); and
+  // that the policy file is gone.
+  std::vector<Error> faults() const;
   const std::vector<std::string>& warnings() const { return warnings_; }
   // How the kernel's table differs from what was written, by the last examine().
   const std::vector<std::string>& drift() const { return drift_; }
@@ -101,7 +103,9 @@ class Manager {
 
   // Compiled, tested, staged on the disk, one transaction, read back and proved; then the files
   // take their place. A process that is killed on the way leaves the old policy file or the new
-  // one, and the rules follow the file at the next start.
+  // one, and the rules follow the file at the next start. A file that was saved meanwhile stays,
+  // and the change is taken back. A whole policy takes the place of a file that nobody can read,
+  // which is kept as `policy.toml.refused`.
   std::expected<Plan, Refusal> apply(const Change& change);
 
   // Whether the kernel does what the policy in force says, for every packet. Fails when there is
@@ -116,6 +120,10 @@ class Manager {
 
  private:
   void load_inventory();
+  Result<bool> never_begun();
+  bool file_is_gone() const;
+  bool readable_file() const;
+  Result<void> keep_refused(const std::optional<std::string>& file, Plan& plan);
   std::optional<Compilation> effective() const;
   std::vector<std::string> changes_since(const std::string& base) const;
   std::optional<Refusal> conflict(const Change& change) const;
@@ -123,7 +131,8 @@ class Manager {
   std::expected<Policy, Refusal> edited_policy(const Edit& change, Plan& plan);
   Result<Proof> prove_of(const Compilation& compilation);
   std::expected<void, Refusal> carry_out(Plan& plan, const std::optional<NftTable>& table,
-                                         StagedFile* policy_file);
+                                         StagedFile* policy_file,
+                                         const std::optional<std::string>& file);
   void adopt(const Plan& plan);
   bool adopt_edit(const NftListing& held);
 
@@ -144,7 +153,6 @@ class Manager {
   std::vector<Error> faults_;
   std::vector<std::string> warnings_;
   std::vector<std::string> drift_;
-  std::optional<std::pair<NftTable, Slot>> written_;      // what the kernel should hold, and where
   std::deque<std::pair<std::string, std::string>> past_;  // revision and text, the latest last
 };
 

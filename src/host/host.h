@@ -57,6 +57,10 @@ class Files {
   // The names in a folder that end in `ending`, sorted; none when there is no such folder.
   virtual std::vector<std::string> list(const std::string& folder, const std::string& ending) = 0;
 
+  // Clears away what a process that was killed left staged for a file; false when there was
+  // nothing.
+  virtual bool clear_staged(const std::string& path) = 0;
+
   // Brings `content` to the disk beside the file, which stays as it is. Makes the folder when it
   // is missing. One at a time for one path.
   virtual Result<std::unique_ptr<StagedFile>> stage(const std::string& path,

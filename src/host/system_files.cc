@@ -50,32 +50,55 @@ bool write_all(int fd, const std::string& content) {
   return true;
 }
 
+std::string staged_name(const std::string& path) {
+  return path + ".new";
+}
+
+std::string before_name(const std::string& path) {
+  return path + ".old";
+}
+
 class SystemStagedFile : public StagedFile {
  public:
-  SystemStagedFile(std::string path, std::string fresh, std::string folder)
-      : path_(std::move(path)), fresh_(std::move(fresh)), folder_(std::move(folder)) {}
+  SystemStagedFile(std::string path, std::string folder)
+      : path_(std::move(path)),
+        fresh_(staged_name(path_)),
+        before_(before_name(path_)),
+        folder_(std::move(folder)),
+        directory_(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
   SystemStagedFile(const SystemStagedFile&) = delete;
   SystemStagedFile& operator=(const SystemStagedFile&) = delete;
-  ~SystemStagedFile() override {
-    if (!committed_)
-      unlink(fresh_.c_str());
-  }
+  ~SystemStagedFile() override { unlink(fresh_.c_str()); }
+
+  // The folder can be brought to the disk; errno says why not.
+  bool ready() const { return directory_.ok(); }
 
   Result<void> commit() override {
-    if (rename(fresh_.c_str(), path_.c_str()) != 0)
-      return failed(path_, errno);
-    committed_ = true;
-    const Descriptor directory(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.ok() || fsync(directory.get()) != 0)
-      return failed(folder_, errno);
-    return {};
+    // A second name for the old file, in case that the disk fails after the rename.
+    unlink(before_.c_str());
+    const bool kept = link(path_.c_str(), before_.c_str()) == 0;
+    const bool first = !kept && errno == ENOENT;
+    if (rename(fresh_.c_str(), path_.c_str()) != 0) {
+      const int error = errno;
+      unlink(before_.c_str());
+      return failed(path_, error);
+    }
+    const int error = fsync(directory_.get()) == 0 ? 0 : errno;
+    if (error == 0)
+      unlink(before_.c_str());
+    else if (kept)
+      static_cast<void>(rename(before_.c_str(), path_.c_str()));
+    else if (first)
+      unlink(path_.c_str());
+    return error == 0 ? Result<void>() : failed(path_, error);
   }
 
  private:
   std::string path_;
   std::string fresh_;
+  std::string before_;
   std::string folder_;
-  bool committed_ = false;
+  Descriptor directory_;
 };
 
 }  // namespace
@@ -117,6 +140,11 @@ std::vector<std::string> SystemFiles::list(const std::string& folder, const std:
   return names;
 }
 
+bool SystemFiles::clear_staged(const std::string& path) {
+  unlink(before_name(path).c_str());
+  return unlink(staged_name(path).c_str()) == 0;
+}
+
 Result<std::unique_ptr<StagedFile>> SystemFiles::stage(const std::string& path,
                                                        const std::string& content) {
   fs::path folder = fs::path(path).parent_path();
@@ -126,13 +154,15 @@ Result<std::unique_ptr<StagedFile>> SystemFiles::stage(const std::string& path,
   fs::create_directories(folder, error);
   if (error)
     return failed(folder, error.value());
-  const std::string fresh = path + ".new";
+  const std::string fresh = staged_name(path);
   // What is left of a process that was killed goes; nobody's link is followed.
   unlink(fresh.c_str());
   Descriptor file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file.ok())
     return failed(fresh, errno);
-  auto staged = std::make_unique<SystemStagedFile>(path, fresh, folder);
+  auto staged = std::make_unique<SystemStagedFile>(path, folder);
+  if (!staged->ready())
+    return failed(folder, errno);
   if (!write_all(file.get(), content) || fsync(file.get()) != 0 || file.close_now() != 0)
     return failed(path, errno);
   return staged;

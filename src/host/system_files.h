@@ -10,6 +10,7 @@ class SystemFiles : public Files {
   Result<std::string> read(const std::string& path) override;
   std::optional<TimePoint> modified(const std::string& path) override;
   std::vector<std::string> list(const std::string& folder, const std::string& ending) override;
+  bool clear_staged(const std::string& path) override;
   Result<std::unique_ptr<StagedFile>> stage(const std::string& path,
                                             const std::string& content) override;
 };

@@ -47,6 +47,9 @@ struct NftListing {
   Slot slot = Slot::A;               // in use
   std::vector<std::string> unknown;  // what is not ours to understand
 
+  // True when there is no table.
+  bool empty() const { return table == NftTable{} && unknown.empty(); }
+
   // True when the table can be one of ours: three base chains that are not empty, and nothing
   // unknown.
   bool sound() const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ class FakeFiles : public Files {
   std::map<std::string, std::string> content;
   TimePoint written{};  // when every file was
   bool disk_full = false;
-  std::string refuse_commit;  // a path that cannot be put in place
+  std::string refuse_commit;   // a path that cannot be put in place
+  std::set<std::string> left;  // paths for which a killed process left a staged file
 
   Result<std::string> read(const std::string& path) override {
     const auto found = content.find(path);
@@ -32,6 +34,7 @@ class FakeFiles : public Files {
         names.push_back(path.substr(folder.size() + 1));
     return names;
   }
+  bool clear_staged(const std::string& path) override { return left.erase(path) != 0; }
   Result<std::unique_ptr<StagedFile>> stage(const std::string& path,
                                             const std::string& text) override {
     if (disk_full)

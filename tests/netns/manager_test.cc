@@ -2,6 +2,8 @@
 // else does to its table is put back.
 #include "app/manager.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "tests/fakes/fake_host.h"
@@ -15,9 +17,10 @@ class Refusing : public Firewall {
  public:
   explicit Refusing(Firewall& real) : real_(real) {}
 
-  int refuse = 0;        // the nth call from now on, counted from 1; 0: never
-  int times = 1;         // in a row
-  bool forgets = false;  // it says that it has no rules
+  int refuse = 0;                   // the nth call from now on, counted from 1; 0: never
+  int times = 1;                    // in a row
+  bool forgets = false;             // it says that it has no rules
+  std::function<void()> meanwhile;  // what others do while a script runs
   int calls = 0;
 
   Result<std::string> list() override {
@@ -29,6 +32,8 @@ class Refusing : public Firewall {
     return refuses() ? Result<filter::Ruleset>(no()) : real_.ruleset();
   }
   Result<void> run(const std::string& script) override {
+    if (meanwhile)
+      meanwhile();
     return refuses() ? Result<void>(no()) : real_.run(script);
   }
 
@@ -301,6 +306,37 @@ TEST_F(ManagerInKernel, OrIsReportedWhenThePolicySaysSo) {
   EXPECT_TRUE(holds("in_own1-tcp-8080"));
 }
 
+TEST_F(ManagerInKernel, AChangeWhereTheTableIsGoneWritesItAnew) {
+  files_.content["/policy.toml"] = "drift = \"report\"\n" + files_.content["/policy.toml"];
+  ASSERT_TRUE(manager_->apply({}));
+  for (const bool seen : {true, false}) {
+    ASSERT_TRUE(real_->run("flush ruleset\n"));
+    if (seen) {
+      ASSERT_TRUE(manager_->examine());
+      const auto planned = manager_->plan({EnforceEdit{true}, ""});
+      ASSERT_TRUE(planned);
+      EXPECT_TRUE(planned->changes);
+      EXPECT_FALSE(planned->effects_known) << "what is in the kernel stands for no policy";
+    }
+    const auto done = allow(seen ? "8080/tcp" : "8081/tcp");
+    ASSERT_TRUE(done) << done.error().errors[0].text();
+    EXPECT_TRUE(holds("tcp . 22"));
+    EXPECT_TRUE(holds(seen ? "in_own1-tcp-8080" : "tcp . 8081"));
+  }
+}
+
+TEST_F(ManagerInKernel, ARefusedChangeLeavesAReportedDifferenceAsItWas) {
+  files_.content["/policy.toml"] = "drift = \"report\"\n" + files_.content["/policy.toml"];
+  ASSERT_TRUE(manager_->apply({}));
+  ASSERT_TRUE(real_->run("flush chain inet quaymaster in_ssh\n"));
+  ASSERT_FALSE(manager_->examine()->empty());
+  const std::string before = listing();
+  files_.refuse_commit = "/policy.toml";
+  ASSERT_FALSE(allow("8080/tcp"));
+  files_.refuse_commit.clear();
+  EXPECT_EQ(listing(), before);
+}
+
 TEST_F(ManagerInKernel, DisableTakesTheTableAwayAndEnableBringsItBack) {
   ASSERT_TRUE(manager_->apply({EnforceEdit{false}, ""}));
   EXPECT_EQ(listing(), "");
@@ -336,8 +372,84 @@ TEST_F(ManagerInKernel, TheFirstPolicyIsMadeOnce) {
   EXPECT_EQ(manager_->first_policy(links, true)->profile, "enhanced");
   files_.content.erase("/policy.toml");
   files_.content.erase("/last-good.nft");
+  ASSERT_TRUE(real_->run("delete table inet quaymaster\n"));  // it has just booted
   start();
   EXPECT_EQ(manager_->first_policy(links, false)->profile, "standard");
+}
+
+TEST_F(ManagerInKernel, AnInitThatWasKilledHasNeverBeen) {
+  files_.content.erase("/policy.toml");
+  files_.content.erase("/last-good.nft");
+  files_.left = {"/policy.toml", "/last-good.nft"};  // and our table is in the kernel
+  start();
+  EXPECT_EQ(manager_->enforcement(), Enforcement::NoPolicy);
+  EXPECT_EQ(listing(), "");
+  EXPECT_TRUE(files_.left.empty());
+}
+
+TEST_F(ManagerInKernel, ATableOfOursWithoutAnyFileStaysAndIsTold) {
+  files_.content.erase("/policy.toml");
+  files_.content.erase("/last-good.nft");
+  const std::string before = listing();
+  start();
+  EXPECT_EQ(manager_->enforcement(), Enforcement::Kept);
+  EXPECT_EQ(listing(), before);
+  ASSERT_FALSE(manager_->faults().empty());
+  EXPECT_EQ(manager_->faults()[0].text(), "/policy.toml: No such file or directory");
+  EXPECT_TRUE(manager_->first_policy({"lo", "eth0"}, true));
+}
+
+TEST_F(ManagerInKernel, APolicyFileThatIsGoneIsTold) {
+  files_.content.erase("/policy.toml");
+  EXPECT_FALSE(manager_->edited_by_hand());
+  ASSERT_EQ(manager_->faults().size(), 1U);
+  EXPECT_EQ(manager_->faults()[0].text(),
+            "/policy.toml: is gone; what it said is in force until the next start (`quaymaster "
+            "apply FILE` puts another in its place)");
+  const auto done = allow("8080/tcp");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, Refusal::Kind::Conflict);
+  EXPECT_TRUE(manager_->apply({ReplaceEdit{manager_->in_force()->policy}, ""}));
+}
+
+TEST_F(ManagerInKernel, AnEditThatCannotBeReadGivesWayToAWholePolicyAndIsKept) {
+  files_.content["/policy.toml"] = "nonsense";
+  EXPECT_FALSE(allow("8080/tcp"));
+  Policy other = manager_->in_force()->policy;
+  other.profile = "standard";
+  const auto done = manager_->apply({ReplaceEdit{other}, ""});
+  ASSERT_TRUE(done) << done.error().errors[0].text();
+  EXPECT_EQ(files_.content["/policy.toml.refused"], "nonsense");
+  ASSERT_FALSE(done->notes.empty());
+  EXPECT_EQ(done->notes[0], "what /policy.toml held is kept in /policy.toml.refused");
+  // One that can be read and is not in force yet does not.
+  files_.content["/policy.toml"] += "[[rules]]\nrule = \"allow 7000/tcp\"\n";
+  EXPECT_FALSE(manager_->apply({ReplaceEdit{Policy{}}, ""}));
+}
+
+TEST_F(ManagerInKernel, AnEditThatIsSavedDuringAChangeIsNotLost) {
+  const std::string before = listing();
+  const std::string edit = files_.content["/policy.toml"] +
+                           "# saved meanwhile\n"
+                           "[[rules]]\nrule = \"allow 7000/tcp\"\n";
+  firewall_->meanwhile = [&] { files_.content["/policy.toml"] = edit; };
+  const auto done = allow("8080/tcp");
+  firewall_->meanwhile = nullptr;
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, Refusal::Kind::Conflict);
+  EXPECT_EQ(files_.content["/policy.toml"], edit);
+  EXPECT_EQ(listing(), before);
+}
+
+TEST_F(ManagerInKernel, AConflictSaysWhatChangedAlsoWhereNoPacketIsConcerned) {
+  const std::string base = manager_->revision();
+  ServiceEdit reason{.id = "ssh"};
+  reason.reason = "the office";
+  ASSERT_TRUE(manager_->apply({reason, base}));
+  const auto done = manager_->apply({EnforceEdit{true}, base});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().changed,
+            (std::vector<std::string>{"writes [services.ssh]", "writes reason = \"the office\""}));
 }
 
 TEST_F(ManagerInKernel, WhatRestoreBroughtInAfterAnEditIsAdopted) {
