@@ -146,9 +146,15 @@ InterfaceEdit read_interfaces(const json::object& object, std::vector<std::strin
   return edit;
 }
 
-// True when the edit does nothing but switch the service.
+// True when the edit does nothing but switch the service, on the interfaces that it says: the
+// switch of an optional service asks for them.
 bool only_switches(const ServiceEdit& edit) {
   ServiceEdit bare{.id = edit.id, .enabled = edit.enabled, .exposed = edit.exposed};
+  if (edit.enabled.value_or(false) || edit.exposed.value_or(false)) {
+    bare.everywhere = edit.everywhere;
+    bare.on = edit.on;
+    bare.reason = edit.reason;
+  }
   return edit == bare;
 }
 

@@ -17,8 +17,8 @@ struct Gateway {
 // Says that a request was not carried out, and why.
 ApiResponse refusal(int status, const Error& error);
 
-// Answers every request, wrong ones too. Needs Viewer for GET; a change needs Admin, or Operator
-// when it does nothing but switch a service.
+// Answers every request, wrong ones too. Needs Viewer for GET and for a dry run; a change needs
+// Admin, or Operator when it does nothing but switch a service.
 ApiResponse answer(const Gateway& gateway, const ApiRequest& request);
 
 }  // namespace quay
