@@ -28,8 +28,11 @@ class HeldTable {
   // Somebody else's work may be in the kernel's table now: the next change looks before it writes.
   void doubt() { slot_.reset(); }
 
-  // What the kernel holds; an empty table when it holds none.
-  Result<NftListing> read() { return kernel_.read(); }
+  // What the kernel holds once changes have settled; an empty table when it holds none.
+  Result<NftListing> read() {
+    kernel_.settle();
+    return kernel_.read();
+  }
 
   // Brings `table` into the kernel, reads it back and asks `agreed`, which may refuse it. After a
   // failure the kernel is brought back to what it held before (to what was wanted, where that held

@@ -8,7 +8,9 @@
 namespace quay {
 
 // Every change is one transaction in which no packet passes that neither the old nor the new
-// policy allows, followed, after a replacement, by one that clears away what nothing leads to.
+// policy allows. A packet that is under way keeps the rules that it began with, and finds the
+// elements of the moment: so a change waits until the packets from before the last one are through,
+// and what a replacement leaves that nothing leads to any more is cleared away after such a wait.
 class KernelTable {
  public:
   // `firewall` outlives this.
@@ -30,13 +32,23 @@ class KernelTable {
   // Takes the table out of the kernel, if there is one: every packet passes, as far as we go.
   Result<void> remove();
 
-  // Fails with the first difference when the kernel does not hold exactly `table`.
+  // Fails with the first difference when the kernel does not hold exactly `table`, beside what the
+  // last replacement left to be cleared away.
   Result<void> verify(const NftTable& table);
+
+  // Waits until no packet is under way that entered before the last change, and clears away what a
+  // replacement left. Costs nothing where it has been done already.
+  void settle();
 
  private:
   Result<Slot> replace_from(const NftListing& before, bool present, const NftTable& table);
 
+  Result<void> run(const std::string& script);
+
   Firewall& firewall_;
+  bool settled_ = false;  // somebody may have changed the table just before us
+  std::string cleanup_;   // the transaction that is still to clear away
+  NftTable left_;         // what it will
 };
 
 }  // namespace quay

@@ -83,6 +83,7 @@ Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
     const NftTable table = nft_table(wanted->compiled.rules);
     const auto replaced = kernel.replace(table);
     if (replaced) {
+      kernel.settle();
       if (auto same = kernel.verify(table); !same)
         return fail(same.error());
       report.notes = wanted->compiled.notes;
@@ -106,6 +107,7 @@ Result<RestoreReport> restore(Firewall& firewall, Files& files, Clock& clock,
   const NftTable fail_safe = nft_table(compile(Policy{}, catalogue.value, clock.now()).rules);
   if (auto done = kernel.replace(fail_safe); !done)
     return fail(done.error());
+  kernel.settle();
   if (auto same = kernel.verify(fail_safe); !same)
     return fail(same.error());
   return report;

@@ -30,6 +30,9 @@ class Firewall {
   // Runs a script in nft's language as one transaction: all of it happens or nothing.
   // Fails with the kernel's or the parser's reason.
   virtual Result<void> run(const std::string& script) = 0;
+
+  // Returns once every packet has left the filter that had entered it before: some 10 ms.
+  virtual void settle() = 0;
 };
 
 // A file's next content, on the disk beside the old one. Gone with this object unless it was

@@ -1,12 +1,17 @@
 #include "host/nftables.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <string_view>
+#include <thread>
 
+#include <linux/membarrier.h>
 #include <linux/netfilter.h>
 #include <nftables/libnftables.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "host/live_filter.h"
@@ -68,6 +73,13 @@ Result<void> Nftables::run(const std::string& script) {
   if (!done)
     return fail(done.error());
   return {};
+}
+
+// Packets pass the filter in RCU read-side sections, all of which end in the grace period that
+// membarrier(2) waits for.
+void Nftables::settle() {
+  if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // a kernel without it
 }
 
 }  // namespace quay

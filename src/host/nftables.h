@@ -24,6 +24,7 @@ class Nftables : public Firewall {
   Result<std::string> list() override;
   Result<filter::Ruleset> ruleset() override;
   Result<void> run(const std::string& script) override;
+  void settle() override;
 
  private:
   struct Free {

@@ -93,6 +93,7 @@ class FakeFirewall : public Firewall {
       listing = listing_after_run;
     return {};
   }
+  void settle() override {}
 };
 
 class FakeClock : public Clock {

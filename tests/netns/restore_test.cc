@@ -105,6 +105,7 @@ TEST_F(RestoreInKernel, WithoutTheRightToChangeRulesItFails) {
     Result<void> run(const std::string&) override {
       return fail(Error{"kernel", "Operation not permitted"});
     }
+    void settle() override {}
   } nobody;
   const auto report = restore(nobody, files_, clock_, paths_);
   ASSERT_FALSE(report);
