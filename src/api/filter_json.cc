@@ -19,7 +19,7 @@ json::array findings_json(const std::vector<FilterFinding>& findings) {
   json::array array;
   for (const FilterFinding& finding : findings)
     array.push_back(
-        json::object{{"place", finding.place}, {"rule", finding.text}, {"by", texts(finding.by)}});
+        json::object{{"place", finding.place}, {"text", finding.text}, {"by", texts(finding.by)}});
   return array;
 }
 
@@ -70,6 +70,7 @@ json::value to_json(const Proof& proof) {
   return json::object{{"equal", proof.equal()},
                       {"differences", differences_json(proof.differences, "kernel", "policy")},
                       {"closed", differences_json(proof.closed, "kernel", "policy")},
+                      {"opened", differences_json(proof.opened, "kernel", "policy")},
                       {"lost", differences_json(proof.lost, "first", "answer")},
                       {"unknown", texts(proof.unknown)},
                       {"outside", texts(proof.outside)},

@@ -330,17 +330,18 @@ json::value to_json(const Plan& plan, bool applied) {
                       {"disrupts", "rules"},
                       {"notes", texts(plan.notes)},
                       {"warnings", texts(plan.warnings)},
+                      {"scope", proof_scope()},
                       {"rules", plan.next.compiled.rules.size()}};
   if (plan.proof)
     result["proof"] = to_json(*plan.proof);
   return result;
 }
 
-// What the policy opens and other tables close.
-json::array closed_json(const Manager& manager) {
+// What the last proof found of one kind.
+json::array found_json(const Manager& manager, std::vector<Difference> Proof::* kind) {
   json::array lines;
   if (const auto& proof = manager.proof())
-    for (const Difference& difference : proof->closed)
+    for (const Difference& difference : (*proof).*kind)
       lines.emplace_back(to_text(difference));
   return lines;
 }
@@ -351,7 +352,11 @@ json::value status_json(const Manager& manager) {
                       {"revision", manager.revision()},
                       {"edited", manager.edited_by_hand()},
                       {"drift", texts(manager.drift())},
-                      {"closed_by_others", closed_json(manager)},
+                      {"differences", found_json(manager, &Proof::differences)},
+                      {"closed_by_others", found_json(manager, &Proof::closed)},
+                      {"opened_by_others", found_json(manager, &Proof::opened)},
+                      {"unproved", manager.unproved()},
+                      {"scope", proof_scope()},
                       {"errors", errors_array(manager.faults())},
                       {"warnings", texts(manager.warnings())}};
   if (const auto& in_force = manager.in_force()) {

@@ -313,7 +313,7 @@ void Manager::adopt(const Plan& plan) {
       past_.pop_front();
   }
   in_force_ = plan.next;
-  proof_ = plan.proof;
+  remember(plan.proof);
   revision_ = plan.revision;
   file_text_ = plan.text;
   warnings_ = plan.warnings;
@@ -329,15 +329,23 @@ Result<Proof> Manager::prove_of(const Compilation& compilation) {
   return quay::prove(compilation.compiled.rules, *live, vocabulary(compilation.policy, catalogue_));
 }
 
+void Manager::remember(const std::optional<Proof>& proof) {
+  proof_ = proof;
+  unproved_ =
+      proof && proof->too_large ? "there are too many rules to hold them against the policy" : "";
+}
+
 Result<Proof> Manager::prove() {
-  proof_.reset();
+  remember(std::nullopt);
   if (!in_force_)
     return fail("there is no policy in force to hold the kernel against");
   if (!in_force_->policy.enforcing)
     return fail("the policy is not enforced; `quaymaster enable` enforces it");
   auto proof = prove_of(*in_force_);
   if (proof)
-    proof_ = *proof;
+    remember(*proof);
+  else
+    unproved_ = proof.error().text();
   return proof;
 }
 

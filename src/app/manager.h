@@ -113,6 +113,8 @@ class Manager {
   Result<Proof> prove();
   // What the last proof found, prove()'s or a change's; nullopt where none could be made.
   const std::optional<Proof>& proof() const { return proof_; }
+  // Why there is no proof, where there should be one; empty otherwise.
+  const std::string& unproved() const { return unproved_; }
 
   // Compares the kernel's table with what was written. A difference is put back, or stays when the
   // policy says `drift = "report"`. Returns the differences. Fails when the kernel says no.
@@ -129,6 +131,7 @@ class Manager {
   std::optional<Refusal> conflict(const Change& change) const;
   std::expected<Policy, Refusal> policy_of_file(Plan& plan);
   std::expected<Policy, Refusal> edited_policy(const Edit& change, Plan& plan);
+  void remember(const std::optional<Proof>& proof);
   Result<Proof> prove_of(const Compilation& compilation);
   std::expected<void, Refusal> carry_out(Plan& plan, const std::optional<NftTable>& table,
                                          StagedFile* policy_file,
@@ -147,6 +150,7 @@ class Manager {
   Enforcement enforcement_ = Enforcement::NoPolicy;
   std::optional<Compilation> in_force_;
   std::optional<Proof> proof_;
+  std::string unproved_;
   std::string revision_;
   std::string file_text_;  // of the policy file when it was last read or written
   std::vector<Error> catalogue_faults_;

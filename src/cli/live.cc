@@ -1,7 +1,9 @@
 #include "cli/live.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
+#include <ranges>
 #include <utility>
 #include <variant>
 
@@ -72,18 +74,26 @@ std::variant<json::value, int> answer(const LiveContext& context, const std::str
   return value;
 }
 
-// Asks and prints, as JSON or by `print`, which returns an exit status.
+// What to exit with after a good answer.
+using Judge = int (*)(const json::value& body);
+
+int nothing_to_report(const json::value&) {
+  return kDone;
+}
+
+// Asks and prints, as JSON or by `print`.
 template <typename Print>
-int show(const LiveContext& context, const std::string& target, Print print) {
+int show(const LiveContext& context, const std::string& target, Print print,
+         Judge judge = nothing_to_report) {
   const auto got = answer(context, "GET", target);
   if (const int* status = std::get_if<int>(&got))
     return *status;
   const json::value& body = std::get<json::value>(got);
-  if (context.base.json) {
+  if (context.base.json)
     context.base.out << json::serialize(body) << '\n';
-    return kDone;
-  }
-  return print(body);
+  else
+    print(body);
+  return judge(body);
 }
 
 std::string upper(std::string word) {
@@ -137,9 +147,20 @@ std::string interfaces_text(const json::value& status) {
   return parts.empty() ? "none named: services are open on every one" : join(parts, ", ");
 }
 
+// What of a status needs attention, and in which words.
+constexpr std::array<std::pair<const char*, const char*>, 4> kTroubles{{
+    {"drift", "the kernel differs: "},
+    {"differences", "the kernel does not do what the policy says: "},
+    {"opened_by_others", "another table opens what the policy closes: "},
+    {"closed_by_others", "another table closes what the policy opens: "},
+}};
+constexpr std::size_t kMostOfOneTrouble = 5;
+
 bool troubled(const json::value& status) {
-  return !list(status, "errors").empty() || !list(status, "drift").empty() ||
-         !list(status, "closed_by_others").empty() || flag(status, "edited");
+  return !list(status, "errors").empty() || flag(status, "edited") ||
+         !text(status, "unproved").empty() ||
+         std::ranges::any_of(
+             kTroubles, [&](const auto& trouble) { return !list(status, trouble.first).empty(); });
 }
 
 void print_troubles(const LiveContext& context, const json::value& status) {
@@ -149,10 +170,16 @@ void print_troubles(const LiveContext& context, const json::value& status) {
   };
   for (const json::value& error : list(status, "errors"))
     line(Error{text(error, "place"), text(error, "reason")}.text());
-  for (const std::string& difference : texts(status, "drift"))
-    line("the kernel differs: " + difference);
-  for (const std::string& difference : texts(status, "closed_by_others"))
-    line("another table closes what the policy opens: " + difference);
+  for (const auto& [key, words] : kTroubles) {
+    const std::vector<std::string> found = texts(status, key);
+    for (const std::string& one : found | std::views::take(kMostOfOneTrouble))
+      line(words + one);
+    if (found.size() > kMostOfOneTrouble)
+      line(fmt::format("{}and {} more (`quaymaster verify`)", words,
+                       found.size() - kMostOfOneTrouble));
+  }
+  if (const std::string why = text(status, "unproved"); !why.empty())
+    line("the kernel was not held against the policy: " + why);
   if (flag(status, "edited"))
     line("the policy file was edited and is not in force yet (`quaymaster plan`)");
   for (const std::string& warning : texts(status, "warnings"))
@@ -193,7 +220,6 @@ bool agreed(const LiveContext& context) {
   return line == "y" || line == "Y" || line == "yes";
 }
 
-// Plans, shows, asks when `ask`, and does it for the revision that was shown.
 void print_differences(const LiveContext& context, const json::value& proof, const char* name,
                        const char* head) {
   for (const json::value& one : list(proof, name))
@@ -211,6 +237,13 @@ void print_lost_answers(const LiveContext& context, const json::value& proof) {
         text(one, "first"), text(one, "answer"), text(one, "example"));
 }
 
+// What other tables make of the policy.
+void print_others(const LiveContext& context, const json::value& proof, const char* head) {
+  print_differences(context, proof, "opened", head);
+  print_differences(context, proof, "closed", head);
+}
+
+// Plans, shows, asks when `ask`, and does it for the revision that was shown.
 int carry_out(const LiveContext& context, json::object change, bool plan_only, bool ask) {
   change["dry_run"] = true;
   const auto planned = answer(context, "POST", "/v1/changes", json::serialize(change));
@@ -255,7 +288,7 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
                                              : "read back, but too many to be proved")
                            : "Done: nothing is enforced any more.\n");
   if (proof != nullptr) {
-    print_differences(context, *proof, "closed", "Note, other tables: ");
+    print_others(context, *proof, "Note, other tables: ");
     print_lost_answers(context, *proof);
   }
   return kDone;
@@ -263,6 +296,13 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
 
 std::string or_dash(const std::string& what) {
   return what.empty() ? "-" : what;
+}
+
+// "tcp", "raw icmp", "packet all"
+std::string protocol_text(const json::value& socket) {
+  const std::string kind = text(socket, "kind");
+  const bool whole = kind == "raw" || kind == "packet";
+  return (whole ? kind + " " : "") + text(socket, "protocol");
 }
 
 // One endpoint: what the profiles say, what the policy allows, who listens.
@@ -311,7 +351,7 @@ std::string state_text(const json::value& service) {
          (from.empty() ? "" : " to " + join(from, ", "));
 }
 
-int print_service(const LiveContext& context, const json::value& service) {
+void print_service(const LiveContext& context, const json::value& service) {
   std::ostream& out = context.base.out;
   out << context.base.style.paint(text(service, "id"), Colour::Bold) << ": "
       << text(service, "title") << '\n';
@@ -330,7 +370,6 @@ int print_service(const LiveContext& context, const json::value& service) {
     line("function",
          text(service, "id") + "." + text(function, "id") + ": " + text(function, "title"));
   out << "`quaymaster services " << text(service, "id") << "` tells what it needs.\n";
-  return kDone;
 }
 
 }  // namespace
@@ -367,7 +406,6 @@ int show_profile(const LiveContext& context) {
   return show(context, "/v1/status", [&](const json::value& status) {
     const std::string profile = text(status, "profile");
     context.base.out << (profile.empty() ? "none" : profile) << '\n';
-    return kDone;
   });
 }
 
@@ -377,20 +415,18 @@ int show_interfaces(const LiveContext& context) {
     for (const auto& [name, interface] : status.at("interfaces").as_object())
       rows.push_back({std::string(name), std::string(interface.as_string())});
     print_table(context.base.out, rows, context.base.style);
-    return kDone;
   });
 }
 
 int show_services(const LiveContext& context, const std::string& id) {
   if (!id.empty())
     return show(context, "/v1/services/" + id,
-                [&](const json::value& service) { return print_service(context, service); });
+                [&](const json::value& service) { print_service(context, service); });
   return show(context, "/v1/services", [&](const json::value& body) {
     std::vector<std::vector<std::string>> rows{{"SERVICE", "STATE", "TITLE"}};
     for (const json::value& service : list(body, "services"))
       rows.push_back({text(service, "id"), state_text(service), text(service, "title")});
     print_table(context.base.out, rows, context.base.style);
-    return kDone;
   });
 }
 
@@ -400,12 +436,10 @@ int show_listening(const LiveContext& context) {
       std::vector<std::vector<std::string>> rows{
           {"PROTO", "ADDRESS", "INTERFACE", "UNIT", "PROCESS", "USER", "SERVICE"}};
       for (const json::value& socket : list(body, key)) {
-        const std::string kind = text(socket, "kind");
-        const bool whole = kind == "raw" || kind == "packet";
-        rows.push_back({whole ? kind + " " + text(socket, "protocol") : text(socket, "protocol"),
-                        text(socket, "text"), or_dash(text(socket, "interface")),
-                        or_dash(text(socket, "unit")), or_dash(text(socket, "process")),
-                        text(socket, "user"), or_dash(text(socket, "service"))});
+        rows.push_back({protocol_text(socket), text(socket, "text"),
+                        or_dash(text(socket, "interface")), or_dash(text(socket, "unit")),
+                        or_dash(text(socket, "process")), text(socket, "user"),
+                        or_dash(text(socket, "service"))});
       }
       context.base.out << title << '\n';
       print_table(context.base.out, rows, context.base.style);
@@ -415,7 +449,6 @@ int show_listening(const LiveContext& context) {
       context.base.out << '\n';
       table("clients", "Clients (connected, or at a passing port)");
     }
-    return kDone;
   });
 }
 
@@ -428,43 +461,46 @@ int show_ports(const LiveContext& context, const std::string& scope) {
       rows.push_back(port_row(line));
     print_table(context.base.out, rows, context.base.style);
     if (!scope.empty() || list(body, "unknown").empty())
-      return kDone;
+      return;
     context.base.out << "\nListening, and in no service of the catalogue\n";
     std::vector<std::vector<std::string>> unknown{{"PROTO", "ADDRESS", "UNIT", "USER"}};
     for (const json::value& socket : list(body, "unknown"))
-      unknown.push_back({text(socket, "protocol"), text(socket, "text"),
-                         or_dash(text(socket, "unit")), text(socket, "user")});
+      unknown.push_back({protocol_text(socket), text(socket, "text"), or_dash(text(socket, "unit")),
+                         text(socket, "user")});
     print_table(context.base.out, unknown, context.base.style);
-    return kDone;
   });
 }
 
 int show_proof(const LiveContext& context) {
-  return show(context, "/v1/proof", [&](const json::value& proof) {
-    const bool equal = flag(proof, "equal");
+  const auto print = [&](const json::value& proof) {
     std::ostream& out = context.base.out;
     if (flag(proof, "too_large"))
       out << context.base.style.paint("UNKNOWN", Colour::Yellow)
           << " the kernel's rules are too many to be held against the policy\n";
-    else if (equal)
+    else if (flag(proof, "equal"))
       out << context.base.style.paint("EQUAL", Colour::Green)
-          << "   the kernel judges every packet as the policy says\n";
+          << "   our table judges every packet as the policy says\n";
     else
       out << context.base.style.paint("DIFFERS", Colour::Red)
           << " the kernel does not do what the policy says\n";
     print_differences(context, proof, "differences", "");
     if (!flag(proof, "complete") && !flag(proof, "too_large"))
       out << "  more than is listed\n";
-    print_differences(context, proof, "closed", "other tables: ");
+    print_others(context, proof, "other tables: ");
     print_lost_answers(context, proof);
-    const auto print = [&](const char* title, const char* name) {
+    const auto lines = [&](const char* title, const char* name) {
       for (const std::string& line : texts(proof, name))
         out << title << line << '\n';
     };
-    print("Not understood  ", "unknown");
-    print("Outside  ", "outside");
+    lines("Not understood  ", "unknown");
+    lines("Outside  ", "outside");
     out << "Scope   " << text(proof, "scope") << '\n';
-    return equal && list(proof, "closed").empty() && list(proof, "lost").empty() ? kDone : kReport;
+  };
+  return show(context, "/v1/proof", print, [](const json::value& proof) {
+    const bool clean =
+        std::ranges::all_of(std::array{"closed", "opened", "lost"},
+                            [&](const char* key) { return list(proof, key).empty(); });
+    return flag(proof, "equal") && clean ? kDone : kReport;
   });
 }
 

@@ -11,6 +11,7 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr const char* kOurs = "inet quaymaster";
+constexpr const char* kAllWell = "what the policy opens stays open";
 constexpr std::size_t kRounds = 5;
 constexpr std::chrono::seconds kWindow{10};
 constexpr std::chrono::seconds kPause{1};
@@ -35,8 +36,9 @@ FilterWatch::FilterWatch(boost::asio::io_context& context, int events, Drain dra
       pause_(context) {}
 
 void FilterWatch::start() {
-  if (const auto proof = manager_.prove(); proof && !(proof->equal() && proof->closed.empty()))
-    tell_(verdict(proof));
+  told_ = verdict(manager_.prove());
+  if (!told_.empty() && told_ != kAllWell)
+    tell_(told_);
   wait();
 }
 
@@ -50,8 +52,8 @@ void FilterWatch::wait() {
 
 void FilterWatch::look() {
   NftChanges news = drain_();
-  for (auto& [table, process] : news.tables)
-    seen_.tables.insert_or_assign(table, std::move(process));
+  for (const auto& [table, process] : news.tables)
+    seen_.add(table, process);
   seen_.lost = seen_.lost || news.lost;
   const Milliseconds ours = examine();
   const Milliseconds others = review();
@@ -72,7 +74,7 @@ FilterWatch::Milliseconds FilterWatch::examine() {
   const auto differences = examine_();
   if (!differences) {  // and is tried again
     tell_(differences.error().text());
-    seen_.tables.try_emplace(kOurs);
+    seen_.add(kOurs, "");
     return kPause;
   }
   if (!differences->empty())
@@ -101,9 +103,12 @@ FilterWatch::Milliseconds FilterWatch::review() {
   const auto begin = Steady::now();
   const auto proof = manager_.prove();
   const std::string found = verdict(proof);
+  // What was there before is nobody's work now.
+  const bool as_before = found == std::exchange(told_, found) && found != kAllWell;
   for (const auto& [table, process] : seen_.tables)
     if (table != kOurs && !found.empty())
-      tell_(fmt::format("table {} was changed by {}: {}", table, by(process), found));
+      tell_(fmt::format("table {} was changed by {}: {}", table, by(process),
+                        as_before ? "what stands between policy and packets is as before" : found));
   if (seen_.lost && !found.empty())
     tell_("the packet filter was changed faster than we could look: " + found);
   std::erase_if(seen_.tables, [](const auto& change) { return change.first != kOurs; });
@@ -121,10 +126,12 @@ std::string FilterWatch::verdict(const Result<Proof>& proof) const {
   };
   if (!proof->differences.empty())
     return "the kernel does not do what the policy says: " + first_of(proof->differences);
+  if (!proof->opened.empty())
+    return "what the policy closes is open: " + first_of(proof->opened);
   if (!proof->closed.empty())
     return "what the policy opens is closed: " + first_of(proof->closed);
   return proof->too_large ? "there are too many rules now to hold them against the policy"
-                          : "what the policy opens stays open";
+                          : kAllWell;
 }
 
 }  // namespace quay

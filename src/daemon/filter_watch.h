@@ -19,7 +19,7 @@ namespace quay {
 
 // Our own table is examined and put back; a program that keeps fighting for it is answered once a
 // second after the first few rounds. When another table changes, the policy is proved again and
-// what it closes is told. Reviews that take long leave ten times as long to others.
+// what it opens or closes is told. Reviews that take long leave ten times as long to others.
 class FilterWatch {
  public:
   // Takes the changes that wait.
@@ -56,6 +56,7 @@ class FilterWatch {
   boost::asio::posix::stream_descriptor readable_;
   boost::asio::steady_timer pause_;
   NftChanges seen_;                                           // and not looked at yet
+  std::string told_;                                          // the last verdict
   std::deque<std::chrono::steady_clock::time_point> rounds_;  // of the fight
 };
 

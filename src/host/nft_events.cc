@@ -60,7 +60,7 @@ void take(const nlmsghdr* message, std::set<std::string>& begun, NftChanges& cha
   }
   const std::string process = printable(text_attribute(message, NFTA_GEN_PROC_NAME));
   for (const std::string& table : std::exchange(begun, {}))
-    changes.tables.insert_or_assign(table, process);
+    changes.add(table, process);
 }
 
 }  // namespace
@@ -97,12 +97,21 @@ NftChanges NftEvents::drain() {
       continue;
     }
     if (size <= 0)
-      return changes;
+      break;
     const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
     int rest = static_cast<int>(size);
     for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest))
       take(message, begun_, changes);
   }
+  // The kernel tells of a gap before it tells what came before it: whose changes are on either side
+  // of it is not known.
+  if (changes.lost) {
+    for (const std::string& table : std::exchange(begun_, {}))
+      changes.add(table, "");
+    for (auto& [table, process] : changes.tables)
+      process.clear();
+  }
+  return changes;
 }
 
 }  // namespace quay

@@ -213,8 +213,11 @@ void FamilyAnswers::tell(Direction direction, const Exchange& exchange,
   for (const filter::Box& box : boxes)
     lost.push_back(space.inside(box));
   const filter::Box first = usual(direction, family_, State::New, exchange.first);
+  // What a limit lets through counts as well.
+  const Diagram fates = space.whatever_atoms(space.fate(live_, direction));
   const Diagram accepted =
-      teller.with(space.whatever_atoms(space.fate(live_, direction)), filter::kAccepted);
+      space.store().unite(std::vector{teller.with(fates, filter::kAccepted),
+                                      teller.with(fates, filter::kAccepted | filter::kRejected)});
   const Diagram flows = space.store().intersect(
       space.store().intersect(accepted, space.store().unite(lost)), space.inside(first));
   const bool certain = !translates(live_);

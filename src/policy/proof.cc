@@ -92,12 +92,22 @@ void FamilyProof::look_at(Direction direction) {
                direction, kernel, policy, own, proof_.differences);
   if (own.size() == way.size())
     return;
-  const Diagram open = store().intersect(teller_.with(wanted, filter::kAccepted),
-                                         teller_.with(held, filter::kAccepted));
   const Diagram whole = fate(space.whatever_atoms(space.fate(way)));
-  for (Fate kernel = filter::kDropped; kernel <= filter::kAnyFate; kernel += filter::kAccepted)
-    tell(store().intersect(open, teller_.with(whole, kernel)), direction, kernel, filter::kAccepted,
-         way, proof_.closed);
+  // A limit accepts until it is reached, which others do not change.
+  constexpr Fate limited = filter::kAccepted | filter::kRejected;
+  const auto both = [&](Fate one) {
+    return store().intersect(teller_.with(wanted, one), teller_.with(held, one));
+  };
+  for (const Fate open : {filter::kAccepted, limited})
+    for (Fate kernel = filter::kDropped; kernel <= filter::kAnyFate; kernel += filter::kAccepted)
+      if (kernel != open)
+        tell(store().intersect(both(open), teller_.with(whole, kernel)), direction, kernel,
+             filter::kAccepted, way, proof_.closed);
+  for (const Fate shut : {filter::kDropped, filter::kRejected})
+    for (Fate kernel = filter::kAccepted; kernel <= filter::kAnyFate; kernel += filter::kAccepted)
+      if ((kernel & filter::kAccepted) != 0)
+        tell(store().intersect(both(shut), teller_.with(whole, kernel)), direction, kernel, shut,
+             way, proof_.opened);
 }
 
 }  // namespace
@@ -124,6 +134,7 @@ Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary
         .unknown = unknown_in(live), .outside = live.outside, .complete = false, .too_large = true};
   proof.differences = join_families(std::move(proof.differences), std::move(second.differences));
   proof.closed = join_families(std::move(proof.closed), std::move(second.closed));
+  proof.opened = join_families(std::move(proof.opened), std::move(second.opened));
   LostAnswers lost = lost_answers(live, names);
   proof.lost = std::move(lost.flows);
   proof.complete = proof.complete && second.complete;

@@ -14,12 +14,14 @@ namespace quay {
 struct Proof {
   std::vector<Difference> differences;  // of our own table; empty: it is equal to the policy
   std::vector<Difference> closed;       // accepted by the policy and our table, not by others
+  std::vector<Difference> opened;       // refused by both, and accepted as what others make of it
   std::vector<Difference> lost;         // flows that are accepted, and not answers to them
   std::vector<std::string> unknown;     // what is not understood, and where
   std::vector<std::string> outside;     // what else handles packets
   bool complete = true;                 // false: more than could be listed
   bool too_large = false;               // for an answer; only what is unknown is told then
 
+  // Our own table does what the policy says.
   bool equal() const { return differences.empty() && !too_large; }
 };
 
@@ -31,9 +33,9 @@ std::string to_text(const Difference& difference);
 std::string proof_scope();
 
 // Proves that table `inet quaymaster` of `live` does with every packet what `rules` say, or finds
-// the packets with which it does not; what other tables take away; and the flows that get
-// no answer (policy/lost_answers.h). Both IP families, incoming,
-// outgoing and routed packets.
+// the packets with which it does not; what other tables take away, or let in by translating it to
+// what the policy accepts; and the flows that get no answer (policy/lost_answers.h). Both IP
+// families, incoming, outgoing and routed packets.
 //
 // A limit is accepting or rejecting, by numbers that are not compared.
 //

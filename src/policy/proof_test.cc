@@ -95,6 +95,50 @@ TEST(Proof, TellsWhatOtherTablesClose) {
   EXPECT_EQ(text.find("IPv6"), std::string::npos) << text;
 }
 
+// A table that does one thing with TCP to one port.
+filter::Table table_about(Port port, const filter::Base& base, filter::Rule rule) {
+  rule.conditions = {filter::Test{.boxes = {{{.field = {.kind = filter::Kind::DestinationPort},
+                                              .numbers = filter::Numbers({{port, port}})},
+                                             {.field = {.kind = filter::Kind::Protocol},
+                                              .numbers = filter::Numbers({{6, 6}})}}}}};
+  rule.place = "handle 7";
+  return {.family = filter::TableFamily::Ip, .name = "other", .chains = {{"c", base, {rule}}}};
+}
+
+TEST(Proof, TellsWhatOthersLetInByTranslation) {
+  const RuleList rules = rules_of(kInterfaces);
+  filter::Ruleset live = kernel(rules);
+  live.tables.push_back(
+      table_about(9999, {.hook = filter::Hook::Prerouting, .priority = -100, .nat = true},
+                  {.assigns = {{.field = {.kind = filter::Kind::DestinationPort}, .value = 22}},
+                   .verdict = {.kind = filter::Verdict::Kind::Accept}}));
+  const Proof proof = prove(rules, live, kNames);
+  EXPECT_TRUE(proof.equal()) << "our own table is";
+  const std::string text = lines(proof.opened);
+  EXPECT_EQ(text,
+            "in tcp 9999 from lan (eth0),wan (eth1), IPv4: kernel accepts (inet/quaymaster/in "
+            "service ssh), policy drops (profile enhanced)\n");
+}
+
+TEST(Proof, TellsWhatOthersCloseOfALimit) {
+  const RuleList rules = rules_of(kInterfaces + "[[rules]]\nrule = \"limit 2222/tcp\"\n");
+  filter::Ruleset live = kernel(rules);
+  live.tables.push_back(table_about(2222, {.hook = filter::Hook::Input},
+                                    {.verdict = {.kind = filter::Verdict::Kind::Drop}}));
+  const std::string text = lines(prove(rules, live, kNames).closed);
+  EXPECT_NE(text.find("in tcp 2222"), std::string::npos) << text;
+  EXPECT_NE(text.find("drops (ip/other/c handle 7), policy accepts (rule 1)"), std::string::npos)
+      << text;
+}
+
+TEST(Proof, ATableThatDoesNothingOpensAndClosesNothing) {
+  const RuleList rules = rules_of(kInterfaces + "[[rules]]\nrule = \"limit 2222/tcp\"\n");
+  filter::Ruleset live = kernel(rules);
+  live.tables.push_back(table_about(2222, {.hook = filter::Hook::Input}, {}));
+  const Proof proof = prove(rules, live, kNames);
+  EXPECT_EQ(lines(proof.closed) + lines(proof.opened), "");
+}
+
 TEST(Proof, SaysWhatElseHandlesPackets) {
   const RuleList rules = rules_of(kInterfaces);
   filter::Ruleset live = kernel(rules);

@@ -1,7 +1,9 @@
 // Who changed which table of the kernel, as the kernel tells it.
+#include <fstream>
 #include <map>
 #include <memory>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -47,6 +49,30 @@ TEST_F(Events, NameTablesAndProcess) {
   EXPECT_EQ(changes_by("iptables-nft -A INPUT -j ACCEPT").tables,
             (Tables{{"ip filter", "iptables-nft"}}));
   EXPECT_TRUE(events_->drain().tables.empty());
+}
+
+TEST_F(Events, NameNobodyWhereSeveralChangedATable) {
+  gateway_->inside().shell("cp $(command -v nft) /tmp/quaytest-other && nft add table ip one");
+  EXPECT_EQ(changes_by("/tmp/quaytest-other add chain ip one x; nft add chain ip one y;"
+                       " nft add table ip two; rm /tmp/quaytest-other")
+                .tables,
+            (Tables{{"ip one", ""}, {"ip two", "nft"}}));
+}
+
+TEST_F(Events, NameNobodyWhereTheKernelHadMoreToSayThanWasTaken) {
+  std::string script;
+  for (int table = 0; table < 40; ++table)
+    for (int chain = 0; chain < 500; ++chain)
+      script += fmt::format("add table ip t{0}\nadd chain ip t{0} c{1}\n", table, chain);
+  std::ofstream("/tmp/quaytest-many.nft") << script;
+  const NftChanges changes = changes_by(
+      "nft -f /tmp/quaytest-many.nft; nft add table ip last;"
+      " rm /tmp/quaytest-many.nft");
+  EXPECT_TRUE(changes.lost);
+  for (const auto& [table, process] : changes.tables)
+    EXPECT_EQ(process, "") << table;
+  // What comes afterwards is known again, and nothing of before counts as its work.
+  EXPECT_EQ(changes_by("nft add table ip6 fresh").tables, (Tables{{"ip6 fresh", "nft"}}));
 }
 
 }  // namespace
