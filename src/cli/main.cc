@@ -151,7 +151,12 @@ void Verbs::add_switches() {
       ->add_flag("--factory", arguments_.factory, "Replace the policy by the one of a new gateway");
   CLI::App* profile =
       live(app_, "profile", "Show the profile, or switch it",
-           [this](const quay::Context&, const quay::LiveContext& live) {
+           [this](const quay::Context& context, const quay::LiveContext& live) {
+             if (arguments_.words.empty() && !arguments_.keep.empty()) {
+               context.err << "quaymaster: --keep goes with a switch: `quaymaster profile enhanced "
+                              "--keep ...`\n";
+               return quay::kUsage;
+             }
              if (arguments_.words.empty())
                return quay::show_profile(live);
              return quay::make_change(
@@ -378,6 +383,21 @@ std::string meant(const std::vector<std::string>& words) {
         if (word == fmt::format("--{}", key) || word.starts_with(fmt::format("--{}=", key)))
           return fmt::format("it is `{}=...` without dashes: `quaymaster service set {} {}=...`",
                              key, words[2], key);
+  if (words.size() > 2 && verb == "service" &&
+      (words[2] == "enable" || words[2] == "disable" || words[2] == "expose" || words[2] == "hide"))
+    return fmt::format("it is `quaymaster service {} {}`", words[2], words[1]);
+  if (verb == "start" || verb == "stop" || (verb == "restart" && words.size() > 1))
+    return fmt::format(
+        "units are systemd's: `systemctl {} ...`; a service's ports open and close "
+        "with `quaymaster service expose` and `hide`",
+        verb);
+  if (verb == "open" || verb == "close" || verb == "block")
+    return fmt::format("it is `quaymaster {}` for a port, `quaymaster service {}` for a service",
+                       verb == "open" ? "allow" : "deny", verb == "open" ? "expose" : "hide");
+  if (verb == "remove")
+    return "it is `quaymaster delete` for a rule, `quaymaster interface remove` for a name";
+  if (verb == "help" || verb == "version")
+    return fmt::format("it is `quaymaster --{}`", verb);
   if (verb == "reload" || verb == "restart")
     return "an edited policy comes into force with `quaymaster apply`";
   if (verb == "list")

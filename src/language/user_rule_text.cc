@@ -190,10 +190,15 @@ Result<void> Reader::service_ports(RuleEnd& end, const std::string& id) const {
   return {};
 }
 
-// PORT[/PROTOCOL] | NAME
+// PORT[/PROTOCOL] | PROTOCOL/PORT | NAME
 Result<void> Reader::read_simple() {
-  const std::string word = words_[at_++];
-  const std::size_t slash = word.find('/');
+  std::string word = words_[at_++];
+  std::size_t slash = word.find('/');
+  if (slash != std::string::npos && !is_numeric(word.substr(0, slash)) &&
+      is_numeric(word.substr(slash + 1))) {
+    word = word.substr(slash + 1) + "/" + word.substr(0, slash);
+    slash = word.find('/');
+  }
   const std::string ports = word.substr(0, slash);
   if (slash != std::string::npos)
     if (const auto set = set_protocol(word.substr(slash + 1)); !set)

@@ -25,6 +25,8 @@ TEST(UserRule, FormsOfTheManPage) {
   const std::vector<std::pair<const char*, const char*>> cases{
       {"allow 53", "allow 53"},
       {"allow 25/tcp", "allow 25/tcp"},
+      {"allow tcp/1883", "allow 1883/tcp"},
+      {"allow udp/80,443", "allow 80,443/udp"},
       {"allow smtp", "allow 25/tcp"},
       {"allow ssh", "allow 22/tcp"},
       {"allow domain", "allow 53"},
