@@ -110,6 +110,12 @@ def test_wrong_verbs_get_the_right_one(gateway):
                         ("alow 22", "did you mean `allow`?"),
                         ("service enable mqt", "did you mean `mqtt`?"),
                         ("allow 70000/tcp", "is not a port from 1 to 65535"),
+                        ("service ssh hide", "quaymaster service hide ssh"),
+                        ("restart nginx", "systemctl restart"),
+                        ("open 8080/tcp", "quaymaster allow"),
+                        ("remove 3", "quaymaster delete"),
+                        ("help", "quaymaster --help"),
+                        ("profile --keep ssh", "--keep goes with a switch"),
                         ("delete 999", "there is no rule 999")):
         out = gateway.gateway(f"quaymaster {words} 2>&1; echo status $?")
         assert hint in out, words
@@ -122,8 +128,9 @@ def test_the_kernel_is_proved_equal_to_the_policy(gateway):
     assert "proved equal to the policy" in out
     assert "EQUAL" in gateway.gateway("quaymaster verify")
     gateway.gateway("nft insert rule inet quaymaster input iifname eth1 tcp dport 1883 accept")
-    proof = json.loads(gateway.gateway("quaymaster verify --json", check=False))
-    assert not proof["equal"]
+    out, status = gateway.gateway("quaymaster verify --json; echo ' '$?").rsplit(None, 1)
+    proof = json.loads(out)
+    assert (status, proof["equal"]) == ("3", False)
     packets = {one["packets"]: one for one in proof["differences"]}
     found = packets["tcp 1883 (mqtt) from wan (eth1)"]
     assert found["kernel"].startswith("accepts (inet/quaymaster/input handle ")
@@ -177,6 +184,30 @@ def test_a_foreign_table_that_closes_what_is_open_is_told(gateway):
     gateway.gateway("nft delete table ip other")
     wait_until(lambda: status(gateway)["closed_by_others"] == [], 3)
     gateway.probe("lan", {f"ssh={LAN}": True})
+
+
+def test_a_foreign_table_that_lets_in_what_is_closed_is_told(gateway):
+    gateway.policy(INTERFACES)
+    gateway.probe("lan", {f"mqtt={LAN}": False})
+    gateway.gateway("nft 'add table ip other; add chain ip other pre { type nat hook prerouting"
+                    " priority dstnat; }; add rule ip other pre iifname eth0 tcp dport 9999"
+                    " redirect to :22'")
+    wait_until(lambda: any("tcp 9999" in line and "lan (eth0)" in line
+                           for line in status(gateway)["opened_by_others"]), 3)
+    out = gateway.gateway("quaymaster verify; echo ' '$?")
+    assert "other tables: in tcp 9999 from lan (eth0), IPv4 (perhaps): kernel accepts" in out
+    assert out.split()[-1] == "3"
+    gateway.gateway("nft delete table ip other")
+    wait_until(lambda: status(gateway)["opened_by_others"] == [], 3)
+
+
+def test_an_operator_switches_an_optional_service_on(gateway):
+    gateway.policy(INTERFACES)
+    gateway.gateway("useradd -G quaymaster-operator switcher")
+    gateway.gateway("setpriv --reuid switcher --regid switcher --init-groups --"
+                    " quaymaster service enable mqtt --on lan --reason night")
+    gateway.probe("lan", {f"mqtt={LAN}": True})
+    gateway.probe("wan", {f"mqtt={WAN}": False})
 
 
 def test_who_may_do_what(gateway):
