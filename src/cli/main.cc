@@ -1,8 +1,11 @@
 // quaymaster: the command line.
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <iostream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -367,6 +370,44 @@ void Verbs::add_offline() {
       ->add_option("ID", arguments_.service.id, "A service");
 }
 
+// What is said of verbs that are none.
+constexpr std::array<std::pair<std::string_view, const char*>, 13> kHints{{
+    {"start",
+     "units are systemd's: `systemctl start ...`; `quaymaster service expose` opens ports"},
+    {"stop", "units are systemd's: `systemctl stop ...`; `quaymaster service hide` closes ports"},
+    {"restart",
+     "units are systemd's: `systemctl restart ...`; an edited policy comes into force with "
+     "`quaymaster apply`"},
+    {"reload", "an edited policy comes into force with `quaymaster apply`"},
+    {"open", "it is `quaymaster allow` for a port, `quaymaster service expose` for a service"},
+    {"close", "it is `quaymaster deny` for a port, `quaymaster service hide` for a service"},
+    {"block", "it is `quaymaster deny` for a port, `quaymaster service hide` for a service"},
+    {"remove", "it is `quaymaster delete` for a rule, `quaymaster interface remove` for a name"},
+    {"help", "it is `quaymaster --help`"},
+    {"version", "it is `quaymaster --version`"},
+    {"list",
+     "it is `quaymaster status numbered` for rules, `quaymaster service list` for services"},
+    {"route",
+     "routed packets are not managed: they are dropped or left alone (`forward` in the policy)"},
+    {"reset", "it is `quaymaster init --factory`"},
+}};
+
+// `service set bacnet --port 47809`, `service ssh hide`
+std::string meant_of_service(const std::vector<std::string>& words) {
+  if (words[1] != "set") {
+    constexpr std::array<std::string_view, 4> switches{"enable", "disable", "expose", "hide"};
+    return std::ranges::find(switches, words[2]) == switches.end()
+               ? ""
+               : fmt::format("it is `quaymaster service {} {}`", words[2], words[1]);
+  }
+  for (const std::string& word : words)
+    for (const std::string_view key : {"port", "clients"})
+      if (word == fmt::format("--{}", key) || word.starts_with(fmt::format("--{}=", key)))
+        return fmt::format("it is `{}=...` without dashes: `quaymaster service set {} {}=...`", key,
+                           words[2], key);
+  return {};
+}
+
 // The verb that was meant by words that mean nothing: `disable ssh`.
 std::string meant(const std::vector<std::string>& words) {
   const std::string& verb = words.front();
@@ -377,37 +418,11 @@ std::string meant(const std::vector<std::string>& words) {
         verb, verb, words[1]);
   if (words.size() > 1 && (verb == "expose" || verb == "hide" || verb == "set" || verb == "show"))
     return fmt::format("it is `quaymaster service {} {}`", verb, words[1]);
-  if (words.size() > 2 && verb == "service" && words[1] == "set")
-    for (const std::string& word : words)
-      for (const std::string_view key : {"port", "clients"})
-        if (word == fmt::format("--{}", key) || word.starts_with(fmt::format("--{}=", key)))
-          return fmt::format("it is `{}=...` without dashes: `quaymaster service set {} {}=...`",
-                             key, words[2], key);
-  if (words.size() > 2 && verb == "service" &&
-      (words[2] == "enable" || words[2] == "disable" || words[2] == "expose" || words[2] == "hide"))
-    return fmt::format("it is `quaymaster service {} {}`", words[2], words[1]);
-  if (verb == "start" || verb == "stop" || (verb == "restart" && words.size() > 1))
-    return fmt::format(
-        "units are systemd's: `systemctl {} ...`; a service's ports open and close "
-        "with `quaymaster service expose` and `hide`",
-        verb);
-  if (verb == "open" || verb == "close" || verb == "block")
-    return fmt::format("it is `quaymaster {}` for a port, `quaymaster service {}` for a service",
-                       verb == "open" ? "allow" : "deny", verb == "open" ? "expose" : "hide");
-  if (verb == "remove")
-    return "it is `quaymaster delete` for a rule, `quaymaster interface remove` for a name";
-  if (verb == "help" || verb == "version")
-    return fmt::format("it is `quaymaster --{}`", verb);
-  if (verb == "reload" || verb == "restart")
-    return "an edited policy comes into force with `quaymaster apply`";
-  if (verb == "list")
-    return "it is `quaymaster status numbered` for rules, `quaymaster service list` for services";
-  if (verb == "route")
-    return "routed packets are not managed: they are dropped or left alone (`forward` in the "
-           "policy)";
-  if (verb == "reset")
-    return "it is `quaymaster init --factory`";
-  return {};
+  if (words.size() > 2 && verb == "service")
+    return meant_of_service(words);
+  const auto* hint =
+      std::ranges::find(kHints, verb, &std::pair<std::string_view, const char*>::first);
+  return hint == kHints.end() ? "" : hint->second;
 }
 
 std::vector<std::string> verbs_of(const CLI::App& app) {
