@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 namespace quay {
-
 namespace {
 
 // What a table holds beside those parts of another that a third has no use for.

@@ -23,8 +23,7 @@
 namespace quay {
 namespace {
 
-constexpr int kReplacements = 1500;
-constexpr int kSmallChanges = 600;
+constexpr int kChanges = 1500;
 constexpr Port kPermitted = 47809;  // by every policy below, each in its own way
 constexpr Port kDenied = 5000;      // by every policy below, each in its own way
 constexpr Port kPermittedTcp = 8443;
@@ -153,8 +152,8 @@ table inet judge {{
     return at_packets == std::string::npos ? 0 : std::stoull(text.substr(at_packets + 8));
   }
 
-  // Runs `change` so many times under the flood and judges what passed.
-  void judge(int changes, const std::function<void(int)>& change) {
+  // Runs `change` kChanges times under the flood and judges what passed.
+  void judge(const std::function<void(int)>& change) {
     std::atomic<bool> stop = false;
     std::atomic<int> connected = 0;
     std::atomic<int> refused = 0;
@@ -176,7 +175,7 @@ table inet judge {{
       }
     });
     const auto begin = std::chrono::steady_clock::now();
-    for (int i = 0; i < changes; ++i)
+    for (int i = 0; i < kChanges; ++i)
       change(i);
     const auto end = std::chrono::steady_clock::now();
     stop = true;
@@ -189,7 +188,7 @@ table inet judge {{
     std::cout << fmt::format(
         "{} changes in {:.2f} s under {:.2f} million packets a second: {} permitted sent, {} lost; "
         "{} denied sent, {} passed; {} connects, {} failed; {} denied attempts, {} connected\n",
-        changes, seconds, static_cast<double>(sent + denied) / seconds / 1e6, sent,
+        kChanges, seconds, static_cast<double>(sent + denied) / seconds / 1e6, sent,
         sent - count("passed_permitted"), denied, count("passed_denied"), connected.load(),
         refused.load(), count("sent_denied_tcp"), leaked.load());
     EXPECT_GT(sent, 100'000U) << "this was no flood";
@@ -232,8 +231,7 @@ TEST_F(Window, Replacements) {
   KernelTable kernel(*firewall_);
   ASSERT_TRUE(kernel.replace(tables_[0]));
   std::minstd_rand random(1);  // NOLINT(cert-msc51-cpp): the same changes in every run
-  judge(kReplacements,
-        [&](int) { ASSERT_TRUE(kernel.replace(tables_[random() % tables_.size()])); });
+  judge([&](int) { ASSERT_TRUE(kernel.replace(tables_[random() % tables_.size()])); });
 }
 
 TEST_F(Window, Deltas) {
@@ -244,7 +242,7 @@ TEST_F(Window, Deltas) {
   Slot slot = listing->slot;
   std::size_t current = 0;
   std::minstd_rand random(2);  // NOLINT(cert-msc51-cpp): the same changes in every run
-  judge(kSmallChanges, [&](int) {
+  judge([&](int) {
     const std::size_t next = random() % tables_.size();
     const auto done = kernel.change(tables_[current], tables_[next], slot);
     ASSERT_TRUE(done) << done.error().text();
@@ -273,7 +271,7 @@ TEST_F(Window, SmallDeltas) {
   Slot slot = listing->slot;
   std::size_t current = 0;
   int in_place = 0;
-  judge(kSmallChanges, [&](int i) {
+  judge([&](int i) {
     const std::size_t next = static_cast<std::size_t>(i + 1) % steps.size();
     in_place += can_update(steps[current], steps[next]) ? 1 : 0;
     const auto done = kernel.change(steps[current], steps[next], slot);
@@ -281,7 +279,7 @@ TEST_F(Window, SmallDeltas) {
     slot = *done;
     current = next;
   });
-  EXPECT_GT(in_place, kSmallChanges / 2);
+  EXPECT_GT(in_place, kChanges / 2);
 }
 
 }  // namespace
