@@ -30,9 +30,11 @@ class Kernel : public testing::Test {
   RuleList load(const Policy& policy) {
     RuleList rules = compile(policy, shipped_catalogue(), kNow).rules;
     const NftTable table = nft_table(rules);
-    const auto done = gateway_->kernel().replace(table);
+    KernelTable kernel = gateway_->kernel();
+    const auto done = kernel.replace(table);
     EXPECT_TRUE(done) << done.error().text();
-    const auto same = gateway_->kernel().verify(table);
+    kernel.settle();
+    const auto same = kernel.verify(table);
     EXPECT_TRUE(same) << same.error().text();
     return rules;
   }
@@ -259,15 +261,18 @@ TEST_F(Kernel, LimitForgetsAfterHalfAMinute) {
 // What the table does when somebody else has been at it.
 TEST_F(Kernel, ForeignEditsAreToldAndReplaced) {
   const NftTable table = nft_table(compile(Policy{}, shipped_catalogue(), kNow).rules);
-  ASSERT_TRUE(gateway_->kernel().replace(table));
+  KernelTable kernel = gateway_->kernel();
+  ASSERT_TRUE(kernel.replace(table));
   gateway_->inside().shell("nft insert rule inet quaymaster input tcp dport 9 accept");
-  const auto same = gateway_->kernel().verify(table);
+  const auto same = kernel.verify(table);
   ASSERT_FALSE(same);
   EXPECT_NE(same.error().text().find("chain input rule"), std::string::npos);
   gateway_->inside().shell("nft add chain inet quaymaster stranger");
   gateway_->inside().shell("nft add table inet other");
-  ASSERT_TRUE(gateway_->kernel().replace(table));
-  EXPECT_TRUE(gateway_->kernel().verify(table));
+  ASSERT_TRUE(kernel.replace(table));
+  EXPECT_TRUE(kernel.verify(table));
+  kernel.settle();
+  EXPECT_TRUE(kernel.verify(table)) << "what was left is cleared away";
   gateway_->inside().shell("nft list table inet other > /dev/null");
 }
 
