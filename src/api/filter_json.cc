@@ -3,17 +3,12 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "api/json.h"
+
 namespace quay {
 namespace {
 
 namespace json = boost::json;
-
-json::array texts(const std::vector<std::string>& lines) {
-  json::array array;
-  for (const std::string& line : lines)
-    array.emplace_back(line);
-  return array;
-}
 
 json::array findings_json(const std::vector<FilterFinding>& findings) {
   json::array array;

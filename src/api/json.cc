@@ -19,13 +19,6 @@ namespace {
 
 namespace json = boost::json;
 
-json::array texts(const std::vector<std::string>& values) {
-  json::array result;
-  for (const std::string& value : values)
-    result.emplace_back(value);
-  return result;
-}
-
 std::string ports_text(const Ports& ports) {
   struct Text {
     std::string operator()(const PortSet& set) const { return to_text(set); }
@@ -214,6 +207,13 @@ json::object line_json(const PortLine& line, const PortTable& table) {
 }
 
 }  // namespace
+
+json::array texts(const std::vector<std::string>& values) {
+  json::array result;
+  for (const std::string& value : values)
+    result.emplace_back(value);
+  return result;
+}
 
 json::value to_json(const Service& service) {
   json::array functions;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
 #include "app/manager.h"
@@ -17,6 +18,7 @@
 
 namespace quay {
 
+boost::json::array texts(const std::vector<std::string>& values);
 boost::json::value to_json(const Service& service);
 boost::json::value to_json(const Rule& rule);
 boost::json::value to_json(const Packet& packet);

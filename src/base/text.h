@@ -23,6 +23,9 @@ std::optional<std::vector<std::string>> split_words(std::string_view line);
 
 std::string join(std::span<const std::string> parts, std::string_view separator);
 
+// With ASCII letters in upper case; others stay.
+std::string upper(std::string text);
+
 // Without the blanks, tabs and line ends around it.
 std::string_view trim(std::string_view text);
 

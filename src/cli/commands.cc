@@ -1,6 +1,5 @@
 #include "cli/commands.h"
 
-#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -56,12 +55,6 @@ Colour colour_of(Verdict verdict) {
   return verdict == Verdict::Accept  ? Colour::Green
          : verdict == Verdict::Limit ? Colour::Yellow
                                      : Colour::Red;
-}
-
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-  return text;
 }
 
 std::string verdict_text(const Context& context, Verdict verdict) {

@@ -96,12 +96,6 @@ int show(const LiveContext& context, const std::string& target, Print print,
   return judge(body);
 }
 
-std::string upper(std::string word) {
-  std::transform(word.begin(), word.end(), word.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-  return word;
-}
-
 std::string action_word(const std::string& verdict) {
   return verdict == "accept" ? "ALLOW" : verdict == "drop" ? "DENY" : upper(verdict);
 }

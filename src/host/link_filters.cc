@@ -45,8 +45,6 @@ struct Queue {
   std::uint32_t at = 0;  // as in tcmsg.tcm_parent of RTM_GETTFILTER
 };
 
-constexpr int kTries = 20;  // against somebody who keeps changing what is dumped
-
 // libmnl's callback that hands an attribute to a `Read`.
 template <typename Read>
 int hand_on(const nlattr* attribute, void* read) {
@@ -186,7 +184,7 @@ std::optional<std::string> LinkFilters::dump(std::uint16_t type, const Header& h
                                              std::string_view what) {
   alignas(nlmsghdr) std::array<char, 256> request{};
   int error = EAGAIN;  // somebody keeps changing what is dumped
-  for (int i = 0; i < kTries; ++i) {
+  for (int i = 0; i < kDumpTries; ++i) {
     nlmsghdr* question = mnl_nlmsg_put_header(request.data());
     question->nlmsg_type = type;
     question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;

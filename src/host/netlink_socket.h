@@ -11,6 +11,8 @@ struct mnl_socket;
 
 namespace quay {
 
+constexpr int kDumpTries = 20;  // against somebody who keeps changing what is dumped
+
 // One socket for its whole life, in the network namespace that the calling thread was in when it
 // was made. Not for several threads at once.
 class NetlinkSocket {

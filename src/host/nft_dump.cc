@@ -14,8 +14,6 @@
 namespace quay {
 namespace {
 
-constexpr int kTries = 20;  // against somebody who keeps changing the ruleset
-
 Error kernel_error(int number) {
   return {"kernel", std::generic_category().message(number)};
 }
@@ -132,7 +130,7 @@ Result<nft::Ruleset> NftDump::read_all() {
 
 template <typename Read>
 auto NftDump::unchanged(const Read& read) -> decltype(read()) {
-  for (int i = 0; i < kTries; ++i) {
+  for (int i = 0; i < kDumpTries; ++i) {
     static_cast<void>(socket_.take_interrupted());
     const auto before = generation();
     if (!before)

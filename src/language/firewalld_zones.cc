@@ -17,7 +17,7 @@ namespace quay {
 namespace firewalld {
 namespace {
 
-bool yes(std::string_view value) {
+bool says_yes(std::string_view value) {
   return value == "yes" || value == "true" || value == "Yes" || value == "True";
 }
 
@@ -68,17 +68,17 @@ void Loader::read_setting(std::string_view key, const std::string& value,
   if (key == "DefaultZone")
     configuration_.default_zone = value;
   else if (key == "RFC3964_IPv4")
-    configuration_.rfc3964 = yes(value);
+    configuration_.rfc3964 = says_yes(value);
   else if (key == "FirewallBackend" && value != "nftables")
     fault(place, fmt::format("backend {} is not modelled", value));
   else if (key == "NftablesFlowtable" && value != "off")
     configuration_.outside.push_back(
         fmt::format("flow table of {}: packets of the flows in it pass by all chains", value));
-  else if (key == "StrictForwardPorts" && yes(value))
+  else if (key == "StrictForwardPorts" && says_yes(value))
     fault(place, "StrictForwardPorts is not modelled");
   else if (key == "IPv6_rpfilter") {
-    configuration_.reverse_path_v6 = yes(value);
-    if (!yes(value) && value != "no" && value != "false")
+    configuration_.reverse_path_v6 = says_yes(value);
+    if (!says_yes(value) && value != "no" && value != "false")
       fault(place, fmt::format("IPv6_rpfilter {} is not modelled", value));
   }
 }

@@ -27,6 +27,9 @@ struct Scene {
   std::optional<int> protocol;  // of the transport header
 };
 
+// That a packet is of `family`.
+filter::Values of_family(Family family);
+
 // Every load is known by some name; what the model has no field for is Origin::Reading::Nothing.
 Load load_of(const Payload& payload, const Scene& scene, Origins& origins);
 Load load_of(const Meta& meta, const Scene& scene, Origins& origins);

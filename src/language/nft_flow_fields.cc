@@ -62,12 +62,12 @@ Values known_to_conntrack() {
   return {.field = {.kind = Kind::State}, .numbers = Numbers({{first, last}})};
 }
 
+}  // namespace
+
 Values of_family(Family family) {
   const filter::Number number = family == Family::V4 ? 0 : 1;
   return {.field = {.kind = Kind::Family}, .numbers = Numbers({{number, number}})};
 }
-
-}  // namespace
 
 Load load_of(const Conntrack& conntrack, const Scene& scene, Origins& origins) {
   if (conntrack.key == NFT_CT_STATE)

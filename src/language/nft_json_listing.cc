@@ -11,7 +11,6 @@ namespace {
 
 using filter::Hook;
 using filter::TableFamily;
-using filter::Verdict;
 
 template <typename Value, std::size_t N>
 std::optional<Value> named(const std::array<Value, N>& values, std::string_view name) {
@@ -32,13 +31,14 @@ std::optional<Hook> hook_of(std::string_view name) {
   return named(all, name);
 }
 
-bool says(const Json* flags, std::string_view flag) {
+bool says_flag(const Json* flags, std::string_view flag) {
   return flags != nullptr && nft_json::says(*flags, flag);
 }
 
-class Reader {
+class ListingReader {
  public:
-  Reader(const std::string& file, std::vector<Error>& errors) : file_(file), errors_(errors) {}
+  ListingReader(const std::string& file, std::vector<Error>& errors)
+      : file_(file), errors_(errors) {}
 
   void read(const Json& object);
   Listing take() { return std::move(listing_); }
@@ -61,7 +61,7 @@ class Reader {
 };
 
 // Lists of a chain or a set alone do not show their table.
-ListedTable& Reader::table(TableFamily family, std::string_view name) {
+ListedTable& ListingReader::table(TableFamily family, std::string_view name) {
   for (ListedTable& one : listing_.tables)
     if (one.family == family && one.name == name)
       return one;
@@ -85,7 +85,7 @@ bool read_devices(filter::Base& base, const Json& value) {
   return !at_device || (!devices.empty() && std::ranges::none_of(devices, pattern));
 }
 
-Reader::Error_ Reader::read_base(ListedChain& chain, const Json& value) {
+ListingReader::Error_ ListingReader::read_base(ListedChain& chain, const Json& value) {
   const std::string_view hook_name = text_member(value, "hook");
   const auto hook = hook_of(hook_name);
   if (!hook)
@@ -100,7 +100,7 @@ Reader::Error_ Reader::read_base(ListedChain& chain, const Json& value) {
   filter::Base base{
       .hook = *hook,
       .priority = static_cast<std::int32_t>(priority->get_int64()),
-      .policy = policy == "drop" ? Verdict::Kind::Drop : Verdict::Kind::Accept,
+      .policy = policy == "drop" ? filter::Verdict::Kind::Drop : filter::Verdict::Kind::Accept,
       .nat = text_member(value, "type") == "nat",
       .devices = {},
   };
@@ -110,7 +110,7 @@ Reader::Error_ Reader::read_base(ListedChain& chain, const Json& value) {
   return {};
 }
 
-Reader::Error_ Reader::read_chain(ListedTable& table, const Json& value) {
+ListingReader::Error_ ListingReader::read_chain(ListedTable& table, const Json& value) {
   ListedChain chain{.name = std::string(text_member(value, "name")), .base = {}, .rules = {}};
   if (chain.name.empty())
     return "a chain has no name";
@@ -123,7 +123,7 @@ Reader::Error_ Reader::read_chain(ListedTable& table, const Json& value) {
   return {};
 }
 
-Reader::Error_ Reader::read_rule(ListedTable& table, const Json& value) {
+ListingReader::Error_ ListingReader::read_rule(ListedTable& table, const Json& value) {
   const std::string_view name = text_member(value, "chain");
   const auto chain = std::ranges::find(table.chains, name, &ListedChain::name);
   if (chain == table.chains.end())
@@ -135,7 +135,7 @@ Reader::Error_ Reader::read_rule(ListedTable& table, const Json& value) {
   return {};
 }
 
-void Reader::read_elements(NamedSet& set, const Json& value) {
+void ListingReader::read_elements(NamedSet& set, const Json& value) {
   const Json* elements = member(value, "elem");
   const auto* list = elements == nullptr ? nullptr : elements->if_array();
   if (list == nullptr) {
@@ -152,15 +152,15 @@ void Reader::read_elements(NamedSet& set, const Json& value) {
   }
 }
 
-void Reader::read_set(ListedTable& table, const Json& value) {
+void ListingReader::read_set(ListedTable& table, const Json& value) {
   NamedSet& set = table.sets[std::string(text_member(value, "name"))];
   const Json* flags = member(value, "flags");
-  set.changing = set.changing || says(flags, "dynamic") || says(flags, "timeout") ||
+  set.changing = set.changing || says_flag(flags, "dynamic") || says_flag(flags, "timeout") ||
                  member(value, "timeout") != nullptr;
   read_elements(set, value);
 }
 
-Reader::Error_ Reader::read_object(std::string_view tag, const Json& value) {
+ListingReader::Error_ ListingReader::read_object(std::string_view tag, const Json& value) {
   if (tag == "metainfo") {
     listing_.by_nft = true;
     return {};
@@ -172,7 +172,7 @@ Reader::Error_ Reader::read_object(std::string_view tag, const Json& value) {
   ListedTable& owner = table(*family, name);
   const std::string_view own = text_member(value, "name");
   if (tag == "table")
-    owner.dormant = says(member(value, "flags"), "dormant");
+    owner.dormant = says_flag(member(value, "flags"), "dormant");
   else if (tag == "chain")
     return read_chain(owner, value);
   else if (tag == "rule")
@@ -190,7 +190,7 @@ Reader::Error_ Reader::read_object(std::string_view tag, const Json& value) {
   return {};
 }
 
-void Reader::read(const Json& object) {
+void ListingReader::read(const Json& object) {
   ++number_;
   auto [tag, value] = tagged(object);
   if (tag == "add" || tag == "create")
@@ -205,7 +205,7 @@ void Reader::read(const Json& object) {
 
 Listing listing_of(const boost::json::array& objects, const std::string& file,
                    std::vector<Error>& errors) {
-  Reader reader(file, errors);
+  ListingReader reader(file, errors);
   for (const Json& object : objects)
     reader.read(object);
   return reader.take();

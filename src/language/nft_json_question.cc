@@ -19,14 +19,14 @@ using filter::Number;
 using filter::Numbers;
 using filter::TableFamily;
 
-struct Key {
+struct KeyWidth {
   std::string_view key;
   int bits;
   Spelling spelling = Spelling::Number;
   Kind kind = Kind::Other;
 };
 
-constexpr Key kMeta[] = {
+constexpr KeyWidth kMetaKeys[] = {
     {"length", 32},
     {"protocol", 16, Spelling::EtherType, Kind::Family},
     {"nfproto", 8, Spelling::NfProto, Kind::Family},
@@ -52,7 +52,7 @@ constexpr Key kMeta[] = {
     {"ipsec", 1},
 };
 
-constexpr Key kConntrack[] = {
+constexpr KeyWidth kConntrackKeys[] = {
     {"mark", 32},
     {"status", 32, Spelling::Status},
     {"direction", 8, Spelling::Direction},
@@ -64,16 +64,16 @@ constexpr Key kConntrack[] = {
     {"proto-dst", 16},
 };
 
-constexpr Key kRoute[] = {{"classid", 32}, {"mtu", 16}, {"ipsec", 1}};
+constexpr KeyWidth kRouteKeys[] = {{"classid", 32}, {"mtu", 16}, {"ipsec", 1}};
 
-constexpr Key kSocket[] = {{"transparent", 8}, {"wildcard", 8}, {"mark", 32}};
+constexpr KeyWidth kSocketKeys[] = {{"transparent", 8}, {"wildcard", 8}, {"mark", 32}};
 
 // The kernel gives these to sockets; packets that no socket sends have the number that none has.
 constexpr Number kNoOwner = 0xffffffff;
 
 template <std::size_t N>
-const Key* find(const Key (&keys)[N], std::string_view name) {
-  const auto* found = std::ranges::find(keys, name, &Key::key);
+const KeyWidth* find(const KeyWidth (&keys)[N], std::string_view name) {
+  const auto* found = std::ranges::find(keys, name, &KeyWidth::key);
   return found == std::end(keys) ? nullptr : found;
 }
 
@@ -83,7 +83,7 @@ filter::Values some_interface(Kind kind) {
 
 std::optional<Question> meta_question(const Json& meta) {
   const std::string_view name = text_member(meta, "key");
-  const Key* found = find(kMeta, name);
+  const KeyWidth* found = find(kMetaKeys, name);
   if (found == nullptr)
     return std::nullopt;
   Question question{
@@ -128,7 +128,7 @@ std::optional<Question> conntrack_question(const Json& ct, TableFamily family) {
   if (key == "state")
     return Question{.field = {.kind = Kind::State}, .bits = 7, .spelling = Spelling::State};
   std::optional<Question> question;
-  if (const Key* found = find(kConntrack, key))
+  if (const KeyWidth* found = find(kConntrackKeys, key))
     question = Question{.field = {}, .bits = found->bits, .spelling = found->spelling};
   else
     question = tuple_address(key, ct, family);
@@ -163,7 +163,7 @@ std::optional<Question> fib_question(const Json& fib) {
 std::optional<Question> route_question(const Json& rt, TableFamily family) {
   const std::string_view key = text_member(rt, "key");
   Question question;
-  if (const Key* found = find(kRoute, key)) {
+  if (const KeyWidth* found = find(kRouteKeys, key)) {
     question = {.field = other_field(fmt::format("rt {}", key), found->bits), .bits = found->bits};
   } else if (key == "nexthop") {
     std::string_view version = text_member(rt, "family");
@@ -186,7 +186,7 @@ std::optional<Question> route_question(const Json& rt, TableFamily family) {
 
 std::optional<Question> socket_question(const Json& socket) {
   const std::string_view key = text_member(socket, "key");
-  const Key* found = find(kSocket, key);
+  const KeyWidth* found = find(kSocketKeys, key);
   if (found == nullptr)
     return std::nullopt;
   Question question{.field = other_field(fmt::format("socket {}", key), found->bits),

@@ -23,7 +23,6 @@ using filter::Kind;
 using filter::Rule;
 using filter::TableFamily;
 using filter::Values;
-using filter::Verdict;
 
 bool one_of(std::string_view tag, std::initializer_list<std::string_view> tags) {
   return std::ranges::find(tags, tag) != tags.end();
@@ -91,7 +90,7 @@ void RuleReader::assign(std::vector<Assign> assigns) {
 }
 
 void RuleReader::unknown(std::string what) {
-  rule_.verdict = {.kind = Verdict::Kind::Unknown, .chain = {}};
+  rule_.verdict = {.kind = filter::Verdict::Kind::Unknown, .chain = {}};
   rule_.map.reset();
   rule_.unknown.push_back(std::move(what));
 }
@@ -105,7 +104,7 @@ void RuleReader::read_reject(const Json& value) {
   if (both && (type == "icmp" || type == "icmpv6"))
     needs.implied.push_back(values_of(Kind::Family, type == "icmp" ? 0 : 1));
   require({.conditions = implied_conditions(needs.implied), .unknown = {}});
-  rule_.verdict.kind = Verdict::Kind::Reject;
+  rule_.verdict.kind = filter::Verdict::Kind::Reject;
 }
 
 // The kernel breaks off when the set is full, or when a limit of the element says so.
@@ -182,7 +181,7 @@ bool RuleReader::read_effect(std::string_view tag, const Json& value) {
     Effect effect = translation(tag, value, context_);
     require(std::move(effect.needs));
     assign(std::move(effect.assigns));
-    rule_.verdict.kind = Verdict::Kind::Accept;
+    rule_.verdict.kind = filter::Verdict::Kind::Accept;
   } else if (tag == "reset") {
     require(stateful("reset " + expression_text(value)));
     if (const auto question = question_of(value, context_.family))
@@ -197,7 +196,7 @@ bool RuleReader::read_end(std::string_view tag, const Json& statement, const Jso
   if (tag == "reject") {
     read_reject(value);
   } else if (tag == "queue") {
-    rule_.verdict.kind = Verdict::Kind::Queue;
+    rule_.verdict.kind = filter::Verdict::Kind::Queue;
   } else if (tag == "vmap") {
     auto choice = verdict_choice(value, context_);
     require(std::move(choice.needs));
@@ -218,9 +217,9 @@ void RuleReader::read(const Json& statement) {
       tag, {"counter", "log", "last", "comment", "dup", "ct helper", "ct timeout", "secmark"});
   if (neutral && member(*value, "map") == nullptr)
     return;
-  if (rule_.verdict.kind == Verdict::Kind::Unknown)
+  if (rule_.verdict.kind == filter::Verdict::Kind::Unknown)
     return;
-  const bool ended = rule_.map || rule_.verdict.kind != Verdict::Kind::Continue;
+  const bool ended = rule_.map || rule_.verdict.kind != filter::Verdict::Kind::Continue;
   if (ended)
     return unknown("after the verdict: " + statement_text(statement));
   if (neutral)
@@ -232,7 +231,7 @@ void RuleReader::read(const Json& statement) {
 
 std::vector<Rule> RuleReader::take() {
   const bool idle =
-      rule_.verdict.kind == Verdict::Kind::Continue && !rule_.map && rule_.assigns.empty();
+      rule_.verdict.kind == filter::Verdict::Kind::Continue && !rule_.map && rule_.assigns.empty();
   if (idle) {  // whether it matches changes nothing
     std::erase_if(rule_.conditions, [](const Condition& condition) {
       return std::holds_alternative<filter::Atom>(condition);

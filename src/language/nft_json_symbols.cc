@@ -38,7 +38,7 @@ constexpr Word kDscps[] = {{"cs0", 0},   {"cs1", 8},   {"cs2", 16},  {"cs3", 24}
                            {"af21", 18}, {"af22", 20}, {"af23", 22}, {"af31", 26}, {"af32", 28},
                            {"af33", 30}, {"af41", 34}, {"af42", 36}, {"af43", 38}, {"ef", 46}};
 constexpr Word kEcns[] = {{"not-ect", 0}, {"ect1", 1}, {"ect0", 2}, {"ce", 3}};
-constexpr Word kStates[] = {
+constexpr Word kStateWords[] = {
     {"invalid", 1}, {"established", 2}, {"related", 4}, {"new", 8}, {"untracked", 64}};
 constexpr Word kStatuses[] = {{"expected", 1}, {"seen-reply", 2}, {"assured", 4}, {"confirmed", 8},
                               {"snat", 16},    {"dnat", 32},      {"dying", 512}};
@@ -75,7 +75,7 @@ std::span<const Word> words(Spelling spelling) {
     case Spelling::Ecn:
       return kEcns;
     case Spelling::State:
-      return kStates;
+      return kStateWords;
     case Spelling::Status:
       return kStatuses;
     case Spelling::Direction:

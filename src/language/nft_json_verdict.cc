@@ -19,17 +19,16 @@ namespace {
 using filter::Box;
 using filter::Number;
 using filter::Values;
-using filter::Verdict;
 using filter::VerdictMap;
 
-constexpr std::array<std::pair<std::string_view, Verdict::Kind>, 7> kVerdicts{{
-    {"accept", Verdict::Kind::Accept},
-    {"drop", Verdict::Kind::Drop},
-    {"continue", Verdict::Kind::Continue},
-    {"return", Verdict::Kind::Return},
-    {"jump", Verdict::Kind::Jump},
-    {"goto", Verdict::Kind::Goto},
-    {"queue", Verdict::Kind::Queue},
+constexpr std::array<std::pair<std::string_view, filter::Verdict::Kind>, 7> kVerdicts{{
+    {"accept", filter::Verdict::Kind::Accept},
+    {"drop", filter::Verdict::Kind::Drop},
+    {"continue", filter::Verdict::Kind::Continue},
+    {"return", filter::Verdict::Kind::Return},
+    {"jump", filter::Verdict::Kind::Jump},
+    {"goto", filter::Verdict::Kind::Goto},
+    {"queue", filter::Verdict::Kind::Queue},
 }};
 
 // What no box of the map holds; boxes of one field.
@@ -54,7 +53,8 @@ Values all_others(const Question& question, const VerdictMap& map) {
 }
 
 // Adds one element; `rest` keeps the verdict of "*".
-bool add(const Key& key, const Json& element, VerdictMap& map, std::optional<Verdict>& rest) {
+bool add(const Key& key, const Json& element, VerdictMap& map,
+         std::optional<filter::Verdict>& rest) {
   const auto* pair = bare(element).if_array();
   if (pair == nullptr || pair->size() != 2)
     return false;
@@ -76,7 +76,7 @@ bool add(const Key& key, const Json& element, VerdictMap& map, std::optional<Ver
 
 std::optional<VerdictMap> map_of(const Key& key, const std::vector<const Json*>& elements) {
   VerdictMap map;
-  std::optional<Verdict> rest;
+  std::optional<filter::Verdict> rest;
   for (const Json* element : elements)
     if (!add(key, *element, map, rest))
       return std::nullopt;
@@ -91,12 +91,13 @@ std::optional<VerdictMap> map_of(const Key& key, const std::vector<const Json*>&
 
 }  // namespace
 
-std::optional<Verdict> verdict_of(const Json& statement) {
+std::optional<filter::Verdict> verdict_of(const Json& statement) {
   const auto [tag, value] = tagged(statement);
   const auto* found = std::ranges::find(kVerdicts, tag, [](const auto& one) { return one.first; });
   if (found == kVerdicts.end())
     return std::nullopt;
-  return Verdict{.kind = found->second, .chain = std::string(text_member(*value, "target"))};
+  return filter::Verdict{.kind = found->second,
+                         .chain = std::string(text_member(*value, "target"))};
 }
 
 VerdictChoice verdict_choice(const Json& vmap, const Context& context) {

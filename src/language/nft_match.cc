@@ -37,10 +37,6 @@ Texts addresses(const std::vector<Prefix>& prefixes, std::string_view side) {
   return texts;
 }
 
-std::string protocol_name(Protocol protocol) {
-  return protocol == Protocol::Icmpv6 ? "ipv6-icmp" : to_text(protocol);
-}
-
 Texts ports(const std::optional<PortSet>& set, Protocol protocol, std::string_view side) {
   Texts texts;
   if (!set)
@@ -72,7 +68,7 @@ Texts transport(const Match& match, Protocol protocol) {
       texts.push_back(fmt::format("{} type {} ", to_text(protocol), types));
   }
   if (texts.empty() && !match.source_ports && !match.destination_ports)
-    texts.push_back(fmt::format("meta l4proto {} ", protocol_name(protocol)));
+    texts.push_back(fmt::format("meta l4proto {} ", nft_protocol_name(protocol)));
   if (texts.empty())
     texts = combine(combine({""}, ports(match.source_ports, protocol, "sport")),
                     ports(match.destination_ports, protocol, "dport"));
@@ -106,6 +102,10 @@ std::string state_text(StateSet states) {
 }
 
 }  // namespace
+
+std::string nft_protocol_name(Protocol protocol) {
+  return protocol == Protocol::Icmpv6 ? "ipv6-icmp" : to_text(protocol);
+}
 
 std::vector<std::string> nft_matches(const Match& match, Direction direction) {
   // A negated interface is true of nearly every packet, so it is asked last (measured: 20 ns).

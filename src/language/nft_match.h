@@ -18,6 +18,9 @@ std::vector<std::string> nft_matches(const Match& match, Direction direction);
 // The same for a rule with an end: `meta time < SECONDS `, counted from 1970 in UTC.
 std::string nft_until(const std::optional<TimePoint>& until);
 
+// As nft prints it: "tcp", "ipv6-icmp".
+std::string nft_protocol_name(Protocol protocol);
+
 // "iifname" or "oifname": a routed packet is told by where it comes in.
 std::string nft_interface_key(Direction direction);
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <linux/if_ether.h>
 
+#include "language/nft_fields.h"
 #include "language/nft_headers.h"
 
 namespace quay::nft {
@@ -26,11 +27,6 @@ std::vector<Family> families_of(filter::TableFamily table) {
     default:
       return {Family::V4, Family::V6};
   }
-}
-
-Values of_family(Family family) {
-  const Number number = family == Family::V4 ? 0 : 1;
-  return {.field = {.kind = Kind::Family}, .numbers = Numbers({{number, number}})};
 }
 
 // The number that a field with few values has, when it is but one.

@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "language/icmp_names.h"
+#include "language/nft_match.h"
 #include "model/address.h"
 #include "model/port.h"
 #include "model/protocol.h"
@@ -58,10 +59,6 @@ std::uint64_t big_endian(std::string_view bytes) {
   return number;
 }
 
-std::string protocol_name(Protocol protocol) {
-  return protocol == Protocol::Icmpv6 ? "ipv6-icmp" : to_text(protocol);
-}
-
 // A name that fills its bytes with zeros; nullopt where it would have to be escaped.
 Text interface_text(std::string_view bytes) {
   const std::size_t end = bytes.find('\0');
@@ -87,7 +84,7 @@ Text part_text(const KeyPart& part, std::string_view bytes) {
   if (bytes.find_first_not_of('\0', size) != std::string_view::npos)
     return std::nullopt;
   const std::uint64_t number = big_endian(bytes.substr(0, size));
-  return part.type == kInetProtocol ? protocol_name(static_cast<Protocol>(number))
+  return part.type == kInetProtocol ? nft_protocol_name(static_cast<Protocol>(number))
                                     : std::to_string(number);
 }
 
@@ -213,7 +210,7 @@ class RuleWriter {
     if (std::exchange(family_pending_, false))
       words_.emplace_back(family_ == Family::V4 ? "meta nfproto ipv4" : "meta nfproto ipv6");
     if (std::exchange(protocol_pending_, false) && protocol_)
-      words_.push_back("meta l4proto " + protocol_name(*protocol_));
+      words_.push_back("meta l4proto " + nft_protocol_name(*protocol_));
   }
 
   bool compare_meta(const nft::Compare& compare, const Loaded& loaded, std::uint32_t key);

@@ -46,7 +46,7 @@ void read_intervals(std::vector<const Element*> elements, SetContent& content) {
   }
 }
 
-bool is_neutral(const Effect& effect) {
+bool keeps_still(const Effect& effect) {
   return std::holds_alternative<Counter>(effect) || std::holds_alternative<Last>(effect);
 }
 
@@ -79,7 +79,7 @@ SetContent content_of(const Set& set) {
   std::vector<const Element*> elements;
   for (const Element& element : set.elements) {
     content.changes =
-        content.changes || element.expires || !std::ranges::all_of(element.effects, is_neutral);
+        content.changes || element.expires || !std::ranges::all_of(element.effects, keeps_still);
     if (has_flag(element, NFT_SET_ELEM_CATCHALL))
       content.others = &element;
     else if (element.key.size() != set.key_length ||

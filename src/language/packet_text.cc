@@ -24,9 +24,9 @@ std::optional<State> parse_state(std::string_view text) {
   return std::nullopt;
 }
 
-class Reader {
+class QueryReader {
  public:
-  explicit Reader(const std::vector<std::string>& words) : words_(words) {}
+  explicit QueryReader(const std::vector<std::string>& words) : words_(words) {}
 
   Result<PacketQuery> read();
 
@@ -43,7 +43,7 @@ class Reader {
   std::string type_;  // read last: its meaning depends on the protocol
 };
 
-Result<void> Reader::read_prefix(std::optional<Prefix>& field, const std::string& text) {
+Result<void> QueryReader::read_prefix(std::optional<Prefix>& field, const std::string& text) {
   if (text == "any")
     return {};
   const auto prefix = parse_prefix(text);
@@ -53,7 +53,7 @@ Result<void> Reader::read_prefix(std::optional<Prefix>& field, const std::string
   return {};
 }
 
-Result<void> Reader::read_keyword(const std::string& keyword, const std::string& value) {
+Result<void> QueryReader::read_keyword(const std::string& keyword, const std::string& value) {
   if (keyword == "from")
     return read_prefix(query_.source, value);
   if (keyword == "to")
@@ -87,7 +87,7 @@ Result<void> Reader::read_keyword(const std::string& keyword, const std::string&
 }
 
 // "1883/tcp", "tcp/1883", "1883", "icmp"
-Result<void> Reader::read_endpoint(const std::string& word) {
+Result<void> QueryReader::read_endpoint(const std::string& word) {
   const std::size_t slash = word.find('/');
   std::string ports = word.substr(0, slash);
   std::string protocol = slash == std::string::npos ? "" : word.substr(slash + 1);
@@ -116,7 +116,7 @@ Result<void> Reader::read_endpoint(const std::string& word) {
   return {};
 }
 
-Result<void> Reader::read_word() {
+Result<void> QueryReader::read_word() {
   const std::string& word = words_[at_++];
   for (const std::string_view keyword : {"from", "to", "on", "sport", "type", "state"}) {
     if (word != keyword)
@@ -132,7 +132,7 @@ Result<void> Reader::read_word() {
   return read_endpoint(word);
 }
 
-Result<PacketQuery> Reader::read() {
+Result<PacketQuery> QueryReader::read() {
   const std::string first = words_.empty() ? "" : words_[at_++];
   if (first == "out")
     query_.direction = Direction::Out;
@@ -164,7 +164,7 @@ Result<PacketQuery> Reader::read() {
 }  // namespace
 
 Result<PacketQuery> parse_packet(const std::vector<std::string>& words) {
-  return Reader(words).read();
+  return QueryReader(words).read();
 }
 
 Result<PacketQuery> parse_packet(std::string_view sentence) {

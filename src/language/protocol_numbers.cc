@@ -11,10 +11,10 @@
 namespace quay {
 namespace {
 
-using Name = std::pair<std::string_view, std::uint8_t>;
+using ProtocolName = std::pair<std::string_view, std::uint8_t>;
 
 // IANA's protocol numbers, with the names that /etc/protocols and iptables add.
-constexpr std::array<Name, 68> kNames{{
+constexpr std::array<ProtocolName, 68> kProtocolNames{{
     {"ip", 0},           {"hopopt", 0},      {"icmp", 1},
     {"igmp", 2},         {"ggp", 3},         {"ipencap", 4},
     {"ipv4", 4},         {"st", 5},          {"tcp", 6},
@@ -48,8 +48,8 @@ std::optional<std::uint8_t> parse_protocol_number(std::string_view text) {
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const auto* found = std::ranges::find(kNames, lower, &Name::first);
-  if (found == kNames.end())
+  const auto* found = std::ranges::find(kProtocolNames, lower, &ProtocolName::first);
+  if (found == kProtocolNames.end())
     return std::nullopt;
   return found->second;
 }

@@ -88,15 +88,15 @@ std::string Loader::chains(std::string_view name) const {
   return text;
 }
 
-constexpr std::array<std::string_view, 6> kNames{"before-logging", "before", "after",
-                                                 "after-logging",  "reject", "track"};
+constexpr std::array<std::string_view, 6> kChainNames{"before-logging", "before", "after",
+                                                      "after-logging",  "reject", "track"};
 
 void Loader::add_first_chains() {
   std::string text;
-  for (const std::string_view name : kNames)
+  for (const std::string_view name : kChainNames)
     text += chains(name);
   for (std::size_t i = 0; i < kBuiltIn.size(); ++i)
-    for (const std::string_view name : kNames)
+    for (const std::string_view name : kChainNames)
       text += fmt::format("-A {} -j {}{}-{}\n", kBuiltIn.at(i), prefix_, name, kDirections.at(i));
   load(text);
 }

@@ -46,9 +46,9 @@ struct NamedProtocols {
 };
 
 // Reads one rule, word by word.
-class Reader {
+class RuleReader {
  public:
-  Reader(std::vector<std::string> words, const RuleNames& names)
+  RuleReader(std::vector<std::string> words, const RuleNames& names)
       : words_(std::move(words)), names_(names) {}
 
   Result<UserRule> read();
@@ -90,13 +90,13 @@ class Reader {
   std::vector<NamedProtocols> named_;
 };
 
-Result<std::string> Reader::argument(std::string_view keyword) {
+Result<std::string> RuleReader::argument(std::string_view keyword) {
   if (done())
     return fail(fmt::format("`{}` needs a word after it", keyword));
   return words_[at_++];
 }
 
-Result<void> Reader::read_action() {
+Result<void> RuleReader::read_action() {
   const std::string word = done() ? "" : lower(words_[at_]);
   if (word == "route")
     return fail(
@@ -113,7 +113,7 @@ Result<void> Reader::read_action() {
                           done() ? "" : words_[at_]));
 }
 
-Result<void> Reader::read_direction() {
+Result<void> RuleReader::read_direction() {
   if (!next_is("in") && !next_is("out"))
     return {};
   rule_.direction = take("out") ? Direction::Out : Direction::In;
@@ -131,7 +131,7 @@ Result<void> Reader::read_direction() {
   return {};
 }
 
-Result<void> Reader::read_log() {
+Result<void> RuleReader::read_log() {
   if (take("log"))
     rule_.log = Log::New;
   else if (take("log-all"))
@@ -140,7 +140,7 @@ Result<void> Reader::read_log() {
 }
 
 // The comment may stand anywhere behind the action; ufw takes it out first.
-Result<void> Reader::read_comment() {
+Result<void> RuleReader::read_comment() {
   const auto at = std::find(words_.begin(), words_.end(), "comment");
   if (at == words_.end())
     return {};
@@ -153,7 +153,7 @@ Result<void> Reader::read_comment() {
   return {};
 }
 
-Result<void> Reader::set_protocol(std::string_view text) {
+Result<void> RuleReader::set_protocol(std::string_view text) {
   constexpr std::array known{Protocol::Tcp, Protocol::Udp,  Protocol::Ah,   Protocol::Esp,
                              Protocol::Gre, Protocol::Vrrp, Protocol::Ipv6, Protocol::Igmp};
   const std::string name = lower(text);
@@ -169,7 +169,7 @@ Result<void> Reader::set_protocol(std::string_view text) {
       "`{}` is not a protocol of a rule: tcp, udp, ah, esp, gre, vrrp, ipv6, igmp or any", text));
 }
 
-Result<void> Reader::numeric_ports(RuleEnd& end, std::string_view text) const {
+Result<void> RuleReader::numeric_ports(RuleEnd& end, std::string_view text) const {
   const auto ports = parse_ports(text);
   if (!ports)
     return fail(ports.error());
@@ -182,7 +182,7 @@ Result<void> Reader::numeric_ports(RuleEnd& end, std::string_view text) const {
   return {};
 }
 
-Result<void> Reader::service_ports(RuleEnd& end, const std::string& id) const {
+Result<void> RuleReader::service_ports(RuleEnd& end, const std::string& id) const {
   if (!std::binary_search(names_.services.begin(), names_.services.end(), id))
     return fail(
         fmt::format("`{}` is neither a port nor a service{}", id, suggestion(id, names_.services)));
@@ -191,7 +191,7 @@ Result<void> Reader::service_ports(RuleEnd& end, const std::string& id) const {
 }
 
 // PORT[/PROTOCOL] | PROTOCOL/PORT | NAME
-Result<void> Reader::read_simple() {
+Result<void> RuleReader::read_simple() {
   std::string word = words_[at_++];
   std::size_t slash = word.find('/');
   if (slash != std::string::npos && !is_numeric(word.substr(0, slash)) &&
@@ -220,7 +220,7 @@ Result<void> Reader::read_simple() {
   return service_ports(rule_.to, word);
 }
 
-Result<void> Reader::read_ports(RuleEnd& end) {
+Result<void> RuleReader::read_ports(RuleEnd& end) {
   const auto word = argument("port");
   if (!word)
     return fail(word.error());
@@ -242,7 +242,7 @@ Result<void> Reader::read_ports(RuleEnd& end) {
   return {};
 }
 
-Result<void> Reader::read_application(RuleEnd& end) {
+Result<void> RuleReader::read_application(RuleEnd& end) {
   const auto id = argument("app");
   if (!id)
     return fail(id.error());
@@ -252,7 +252,7 @@ Result<void> Reader::read_application(RuleEnd& end) {
 }
 
 // Reads `from ADDRESS ...` or `to ADDRESS ...`, of which a rule has one each.
-Result<void> Reader::read_end(RuleEnd& end, bool& seen) {
+Result<void> RuleReader::read_end(RuleEnd& end, bool& seen) {
   const std::string keyword = lower(words_[at_]);
   if (std::exchange(seen, true))
     return fail(fmt::format("`{}` stands twice", keyword));
@@ -279,14 +279,14 @@ Result<void> Reader::read_end(RuleEnd& end, bool& seen) {
   }
 }
 
-Result<void> Reader::read_protocol() {
+Result<void> RuleReader::read_protocol() {
   if (std::exchange(protocol_seen_, true))
     return fail("`proto` stands twice");
   const auto word = argument("proto");
   return word ? set_protocol(*word) : fail(word.error());
 }
 
-Result<void> Reader::read_full() {
+Result<void> RuleReader::read_full() {
   while (!done()) {
     if (take("proto")) {
       if (const auto read = read_protocol(); !read)
@@ -311,7 +311,7 @@ Result<void> Reader::read_full() {
 }
 
 // Ports by name bring their protocol; it must agree with the one that is written.
-Result<void> Reader::fix_protocol() {
+Result<void> RuleReader::fix_protocol() {
   if (named_.empty())
     return {};
   std::vector<Protocol> common{Protocol::Tcp, Protocol::Udp};
@@ -329,7 +329,7 @@ Result<void> Reader::fix_protocol() {
   return {};
 }
 
-Result<void> Reader::check() const {
+Result<void> RuleReader::check() const {
   const bool ports = rule_.from.ports || rule_.to.ports;
   const bool apps = !rule_.from.service.empty() || !rule_.to.service.empty();
   if (many_ports_ && !rule_.protocol)
@@ -349,7 +349,7 @@ Result<void> Reader::check() const {
   return {};
 }
 
-Result<UserRule> Reader::read() {
+Result<UserRule> RuleReader::read() {
   Result<void> step = read_action();
   if (step)
     step = read_comment();
@@ -400,7 +400,7 @@ Result<UserRule> parse_user_rule(std::string_view text, const RuleNames& names) 
   auto words = split_words(text);
   if (!words)
     return fail("a quote is not closed");
-  return Reader(std::move(*words), names).read();
+  return RuleReader(std::move(*words), names).read();
 }
 
 Result<RuleCommand> parse_rule_command(const std::vector<std::string>& words,
@@ -429,7 +429,7 @@ Result<RuleCommand> parse_rule_command(const std::vector<std::string>& words,
       return RuleCommand{DeleteNumber{*number}, {}};
     command.edit = DeleteRule{};
   }
-  auto rule = Reader(std::move(rest), names).read();
+  auto rule = RuleReader(std::move(rest), names).read();
   if (!rule)
     return fail(rule.error());
   command.rule = std::move(*rule);

@@ -19,7 +19,6 @@ using filter::Condition;
 using filter::Kind;
 using filter::Numbers;
 using filter::Values;
-using filter::Verdict;
 
 namespace {
 
@@ -147,10 +146,11 @@ Read<Outcome> outcome(const Rule& rule, const Context& context,
     return outcome_of(target, context);
   if (!target.options.empty())
     return refuse(fmt::format("--{} follows a jump to a chain", target.options[0].name));
-  return Outcome{.verdict = {.kind = rule.go_to ? Verdict::Kind::Goto : Verdict::Kind::Jump,
-                             .chain = target.name},
-                 .assigns = {},
-                 .unknown = {}};
+  return Outcome{
+      .verdict = {.kind = rule.go_to ? filter::Verdict::Kind::Goto : filter::Verdict::Kind::Jump,
+                  .chain = target.name},
+      .assigns = {},
+      .unknown = {}};
 }
 
 bool may_be_loopback(const Rule& rule) {

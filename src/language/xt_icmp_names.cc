@@ -15,14 +15,14 @@ using filter::Numbers;
 
 namespace {
 
-struct Name {
+struct IcmpName {
   std::string_view name;
   std::uint8_t type = 0;
   int code = -1;  // -1: any
 };
 
 // `iptables -p icmp -h` and `ip6tables -p icmpv6 -h`.
-constexpr Name kV4[] = {
+constexpr IcmpName kV4[] = {
     {"echo-reply", 0},
     {"pong", 0},
     {"destination-unreachable", 3},
@@ -63,7 +63,7 @@ constexpr Name kV4[] = {
     {"address-mask-request", 17},
     {"address-mask-reply", 18},
 };
-constexpr Name kV6[] = {
+constexpr IcmpName kV6[] = {
     {"destination-unreachable", 1},
     {"no-route", 1, 0},
     {"communication-prohibited", 1, 1},
@@ -118,9 +118,9 @@ std::optional<Numbers> parse_numbers(std::string_view text, Family family) {
   return values_of(*type, *code, *code);
 }
 
-const Name* find_name(std::span<const Name> names, std::string_view text) {
-  const Name* found = nullptr;
-  for (const Name& name : names) {
+const IcmpName* find_name(std::span<const IcmpName> names, std::string_view text) {
+  const IcmpName* found = nullptr;
+  for (const IcmpName& name : names) {
     if (name.name == text)
       return &name;
     if (!name.name.starts_with(text))
@@ -144,8 +144,9 @@ std::optional<Numbers> parse_icmp_types(std::string_view text, Family family) {
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (lower == "any" && family == Family::V4)
     return Numbers::up_to(0xffff);
-  const Name* name = find_name(
-      family == Family::V4 ? std::span<const Name>(kV4) : std::span<const Name>(kV6), lower);
+  const IcmpName* name = find_name(
+      family == Family::V4 ? std::span<const IcmpName>(kV4) : std::span<const IcmpName>(kV6),
+      lower);
   if (name == nullptr)
     return std::nullopt;
   const auto code = static_cast<std::uint64_t>(name->code);

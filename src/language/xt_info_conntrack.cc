@@ -11,14 +11,14 @@
 namespace quay::xt {
 namespace {
 
-struct Name {
+struct BitName {
   std::uint32_t bit;
   const char* name;
 };
 
 // nullopt when none or others than those are set.
 template <std::size_t size>
-std::optional<std::string> names_of(std::uint32_t bits, const Name (&names)[size]) {
+std::optional<std::string> names_of(std::uint32_t bits, const BitName (&names)[size]) {
   std::vector<std::string> words;
   for (const auto& [bit, name] : names) {
     if ((bits & bit) != 0)
@@ -30,7 +30,7 @@ std::optional<std::string> names_of(std::uint32_t bits, const Name (&names)[size
   return join(words, ",");
 }
 
-constexpr Name kStates[] = {
+constexpr BitName kStateBits[] = {
     {XT_CONNTRACK_STATE_INVALID, "INVALID"},
     {XT_CONNTRACK_STATE_BIT(IP_CT_NEW), "NEW"},
     {XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED), "ESTABLISHED"},
@@ -40,7 +40,7 @@ constexpr Name kStates[] = {
     {XT_CONNTRACK_STATE_DNAT, "DNAT"},
 };
 
-constexpr Name kSimpleStates[] = {
+constexpr BitName kSimpleStateBits[] = {
     {XT_STATE_INVALID, "INVALID"},
     {XT_STATE_BIT(IP_CT_NEW), "NEW"},
     {XT_STATE_BIT(IP_CT_ESTABLISHED), "ESTABLISHED"},
@@ -48,7 +48,7 @@ constexpr Name kSimpleStates[] = {
     {XT_STATE_UNTRACKED, "UNTRACKED"},
 };
 
-constexpr Name kStatus[] = {
+constexpr BitName kStatusBits[] = {
     {IPS_EXPECTED, "EXPECTED"},
     {IPS_SEEN_REPLY, "SEEN_REPLY"},
     {IPS_ASSURED, "ASSURED"},
@@ -102,8 +102,8 @@ Options conntrack_options(std::string_view bytes, std::uint32_t revision, Family
   const auto address = [&](const nf_inet_addr& value, const nf_inet_addr& mask) {
     return address_text(value, family) + "/" + address_text(mask, family);
   };
-  const auto states = names_of(info->state_mask, kStates);
-  const auto status = names_of(info->status_mask, kStatus);
+  const auto states = names_of(info->state_mask, kStateBits);
+  const auto status = names_of(info->status_mask, kStatusBits);
   if ((is(XT_CONNTRACK_STATE) && !states) || (is(XT_CONNTRACK_STATUS) && !status))
     return std::nullopt;
   add(XT_CONNTRACK_STATE, "ctstate", states.value_or(""));
@@ -129,7 +129,7 @@ Options conntrack_options(std::string_view bytes, std::uint32_t revision, Family
 
 Options state_options(std::string_view bytes, std::uint32_t, Family) {
   const auto info = read_info<xt_state_info>(bytes);
-  const auto states = info ? names_of(info->statemask, kSimpleStates) : std::nullopt;
+  const auto states = info ? names_of(info->statemask, kSimpleStateBits) : std::nullopt;
   if (!states)
     return std::nullopt;
   return std::vector{option("state", {*states})};

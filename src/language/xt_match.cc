@@ -8,9 +8,9 @@
 namespace quay::xt {
 namespace {
 
-using Function = Read<Meaning> (*)(const Module&, const Context&);
+using MatchReader = Read<Meaning> (*)(const Module&, const Context&);
 
-constexpr std::pair<std::string_view, Function> kFunctions[] = {
+constexpr std::pair<std::string_view, MatchReader> kMatchReaders[] = {
     {"addrtype", addrtype_match},
     {"ah", spi_match},
     {"cgroup", cgroup_match},
@@ -140,8 +140,8 @@ Read<Meaning> read_match(const Module& match, const Context& context) {
   if (match.name == "limit")
     return limit_match(match, context);
   const auto* function =
-      std::ranges::find(kFunctions, match.name, [](const auto& pair) { return pair.first; });
-  if (function != std::end(kFunctions))
+      std::ranges::find(kMatchReaders, match.name, [](const auto& pair) { return pair.first; });
+  if (function != std::end(kMatchReaders))
     return function->second(match, context);
   if (find(match.options, "validmark") != nullptr)  // rpfilter by marks, which are set on the way
     return as_atom(match, Lasting::Never, context);

@@ -66,28 +66,29 @@ Read<States> read_states(std::string_view text) {
 }
 
 // What is asked of the entry, besides its state: values of fields, and atoms.
-struct Entry {
+struct EntryTest {
   std::vector<Values> values;
   std::vector<Atom> atoms;
 };
 
-struct Name {
+struct StatusWord {
   std::string_view option;
   std::string_view nft;
 };
-constexpr Name kStatus[] = {{"EXPECTED", "expected"},
-                            {"SEEN_REPLY", "seen-reply"},
-                            {"ASSURED", "assured"},
-                            {"CONFIRMED", "confirmed"}};
+constexpr StatusWord kStatusWords[] = {{"EXPECTED", "expected"},
+                                       {"SEEN_REPLY", "seen-reply"},
+                                       {"ASSURED", "assured"},
+                                       {"CONFIRMED", "confirmed"}};
 
 // Of all statuses that are asked for, one is enough.
 Read<Atom> read_status(const Option& option) {
   std::string names;
   const auto words = split(option.values[0], ',');
   for (const std::string_view word : words)
-    if (std::ranges::none_of(kStatus, [&](const Name& name) { return is_word(word, name.option); }))
+    if (std::ranges::none_of(kStatusWords,
+                             [&](const StatusWord& name) { return is_word(word, name.option); }))
       return opaque(fmt::format("status `{}`", word));
-  for (const Name& name : kStatus)
+  for (const StatusWord& name : kStatusWords)
     if (std::ranges::any_of(words,
                             [&](std::string_view word) { return is_word(word, name.option); }))
       names += fmt::format("{}{}", names.empty() ? "" : ",", name.nft);
@@ -151,8 +152,8 @@ Read<Values> read_column(const Option& option, const Context& context) {
                 .names = {}};
 }
 
-Read<Entry> read_entry(const Module& match, const Context& context) {
-  Entry entry;
+Read<EntryTest> read_entry(const Module& match, const Context& context) {
+  EntryTest entry;
   for (const Option& option : match.options) {
     if (option.name == "ctstate" || option.name == "state")
       continue;
@@ -173,7 +174,7 @@ Read<Entry> read_entry(const Module& match, const Context& context) {
   return entry;
 }
 
-Meaning meaning_of_entry(Numbers states, Entry entry, const Module& match) {
+Meaning meaning_of_entry(Numbers states, EntryTest entry, const Module& match) {
   Meaning meaning;
   meaning.conditions.emplace_back(filter::Test{.boxes = {{state_values(std::move(states))}}});
   for (Values& values : entry.values)
@@ -186,7 +187,7 @@ Meaning meaning_of_entry(Numbers states, Entry entry, const Module& match) {
 }
 
 // "ct status dnat": of the entry, and false where there is none.
-Read<Meaning> translated(const States& states, bool inverted, Entry entry, const Module& match,
+Read<Meaning> translated(const States& states, bool inverted, EntryTest entry, const Module& match,
                          const Context& context) {
   Atom atom{.text = "ct status " + join(states.translated, ","),
             .stateful = context.table != "filter",

@@ -19,10 +19,6 @@ using filter::Values;
 
 namespace {
 
-Meaning meaning(filter::Condition condition) {
-  return {.conditions = {std::move(condition)}, .assigns = {}, .unknown = {}};
-}
-
 bool equal_words(std::string_view a, std::string_view b) {
   return std::ranges::equal(
       a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
@@ -93,14 +89,14 @@ Read<Meaning> iprange_match(const Module& match, const Context& context) {
   return meaning;
 }
 
-constexpr std::pair<std::string_view, std::uint8_t> kNames[] = {{"Minimize-Delay", 0x10},
-                                                                {"Maximize-Throughput", 0x08},
-                                                                {"Maximize-Reliability", 0x04},
-                                                                {"Minimize-Cost", 0x02},
-                                                                {"Normal-Service", 0x00}};
+constexpr std::pair<std::string_view, std::uint8_t> kTosNames[] = {{"Minimize-Delay", 0x10},
+                                                                   {"Maximize-Throughput", 0x08},
+                                                                   {"Maximize-Reliability", 0x04},
+                                                                   {"Minimize-Cost", 0x02},
+                                                                   {"Normal-Service", 0x00}};
 
 Read<Masked> read_tos(std::string_view text) {
-  for (const auto& [name, value] : kNames)
+  for (const auto& [name, value] : kTosNames)
     if (equal_words(name, text))
       return Masked{value, 0x3f};
   auto number = read_masked(text);

@@ -299,7 +299,7 @@ Options as_bytes(Bytes bytes, std::uint32_t revision, Family) {
 
 using Reader = Options (*)(Bytes, std::uint32_t, Family);
 
-constexpr std::pair<std::string_view, Reader> kReaders[] = {
+constexpr std::pair<std::string_view, Reader> kMatchInfoReaders[] = {
     {"addrtype", addrtype_options},
     {"ah", ah_options},
     {"cgroup", cgroup_options},
@@ -355,9 +355,10 @@ constexpr std::pair<std::string_view, Reader> kReaders[] = {
 Module module_of(const nft::XtMatch& match, Family family) {
   Module module{.name = match.name};
   const auto* reader =
-      std::ranges::find(kReaders, match.name, [](const auto& pair) { return pair.first; });
-  auto options = reader == std::end(kReaders) ? std::nullopt
-                                              : reader->second(match.info, match.revision, family);
+      std::ranges::find(kMatchInfoReaders, match.name, [](const auto& pair) { return pair.first; });
+  auto options = reader == std::end(kMatchInfoReaders)
+                     ? std::nullopt
+                     : reader->second(match.info, match.revision, family);
   if (options)
     module.options = std::move(*options);
   else

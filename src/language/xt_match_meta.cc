@@ -16,10 +16,6 @@ using filter::Numbers;
 
 namespace {
 
-Meaning meaning(filter::Condition condition) {
-  return {.conditions = {std::move(condition)}, .assigns = {}, .unknown = {}};
-}
-
 std::optional<Number> parse_mac(std::string_view text) {
   const auto bytes = split(text, ':');
   if (bytes.size() != 6)

@@ -68,6 +68,10 @@ std::unexpected<Refusal> opaque(std::string reason) {
   return std::unexpected(Refusal{std::move(reason), true});
 }
 
+Meaning meaning(filter::Condition condition) {
+  return {.conditions = {std::move(condition)}, .assigns = {}, .unknown = {}};
+}
+
 Meaning atom_of(const Module& module, Lasting lasting, const Context& context) {
   Module ordered = module;
   if (module.name != "policy")  // whose elements stand in their order

@@ -53,6 +53,9 @@ enum class Lasting : std::uint8_t {
   Never,     // limits, counters
 };
 
+// One condition and nothing else.
+Meaning meaning(filter::Condition condition);
+
 // The whole match as one atom.
 Meaning atom_of(const Module& module, Lasting lasting, const Context& context);
 

@@ -7,7 +7,6 @@ namespace quay::xt {
 using filter::Assign;
 using filter::Kind;
 using filter::Number;
-using filter::Verdict;
 
 namespace {
 
@@ -44,8 +43,9 @@ std::optional<Number> certain_port(std::string_view text) {
 }
 
 Outcome translation(Kind address, std::optional<Number> value) {
-  Outcome outcome{
-      .verdict = {.kind = Verdict::Kind::Accept, .chain = {}}, .assigns = {}, .unknown = {}};
+  Outcome outcome{.verdict = {.kind = filter::Verdict::Kind::Accept, .chain = {}},
+                  .assigns = {},
+                  .unknown = {}};
   const bool source = address == Kind::Source;
   outcome.assigns.push_back({field(address), value});
   outcome.assigns.push_back(
@@ -96,7 +96,7 @@ Read<Outcome> netmap_target(const Module&, const Context&) {
 Read<Outcome> prefix_target(const Module& target, const Context&) {
   Outcome outcome =
       translation(target.name == "SNPT" ? Kind::Source : Kind::Destination, std::nullopt);
-  outcome.verdict.kind = Verdict::Kind::Continue;
+  outcome.verdict.kind = filter::Verdict::Kind::Continue;
   return outcome;
 }
 

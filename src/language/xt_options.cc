@@ -9,7 +9,7 @@ namespace quay::xt {
 namespace {
 
 // Options as "name=canonical:values", the last two where they are not the name and 0.
-struct Entry {
+struct KnownPart {
   std::string_view name;
   std::string_view options;
 };
@@ -19,7 +19,7 @@ constexpr std::string_view kCommon =
     "in-interface:1 out-interface:1 fragment fragments=fragment jump:1 goto:1 match:1 "
     "set-counters:2 ipv4 ipv6";
 
-constexpr Entry kMatches[] = {
+constexpr KnownPart kMatches[] = {
     {"addrtype", "src-type:1 dst-type:1 limit-iface-in limit-iface-out"},
     {"ah", "ahspi:1 ahlen:1 ahres"},
     {"bpf", "bytecode:1 object-pinned:1"},
@@ -102,7 +102,7 @@ constexpr Entry kMatches[] = {
     {"udplite", "source-port=sport:1 sport:1 destination-port=dport:1 dport:1"},
 };
 
-constexpr Entry kTargets[] = {
+constexpr KnownPart kTargets[] = {
     {"ACCEPT", ""},
     {"AUDIT", "type:1"},
     {"CHECKSUM", "checksum-fill"},
@@ -177,9 +177,9 @@ std::vector<OptionForm> read_forms(std::string_view text) {
 }  // namespace
 
 std::optional<std::vector<OptionForm>> options_of(Part part, std::string_view name) {
-  const auto entries =
-      part == Part::Match ? std::span<const Entry>(kMatches) : std::span<const Entry>(kTargets);
-  const auto found = std::ranges::find(entries, name, &Entry::name);
+  const auto entries = part == Part::Match ? std::span<const KnownPart>(kMatches)
+                                           : std::span<const KnownPart>(kTargets);
+  const auto found = std::ranges::find(entries, name, &KnownPart::name);
   if (found == entries.end())
     return std::nullopt;
   return read_forms(found->options);

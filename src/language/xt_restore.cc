@@ -12,7 +12,6 @@ namespace quay::xt {
 
 using filter::Base;
 using filter::Hook;
-using filter::Verdict;
 
 namespace {
 
@@ -192,9 +191,9 @@ void Restore::set_policy(Chain& chain, std::string_view policy) {
   if (!chain.base)
     fault(fmt::format("chain {} is not built in and has no policy", chain.name));
   else if (policy == "ACCEPT")
-    chain.base->policy = Verdict::Kind::Accept;
+    chain.base->policy = filter::Verdict::Kind::Accept;
   else if (policy == "DROP")
-    chain.base->policy = Verdict::Kind::Drop;
+    chain.base->policy = filter::Verdict::Kind::Drop;
   else
     fault(fmt::format("`{}` is not a policy", policy));
 }

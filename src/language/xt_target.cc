@@ -14,17 +14,16 @@ namespace quay::xt {
 using filter::Assign;
 using filter::Kind;
 using filter::Number;
-using filter::Verdict;
 
 namespace {
 
-using Function = Read<Outcome> (*)(const Module&, const Context&);
+using TargetReader = Read<Outcome> (*)(const Module&, const Context&);
 
 Outcome going_on(std::vector<Assign> assigns) {
   return {.verdict = {}, .assigns = std::move(assigns), .unknown = {}};
 }
 
-Outcome ending(Verdict::Kind kind) {
+Outcome ending(filter::Verdict::Kind kind) {
   return {.verdict = {.kind = kind, .chain = {}}, .assigns = {}, .unknown = {}};
 }
 
@@ -160,7 +159,7 @@ Read<Outcome> set_target(const Module& target, const Context&) {
       {{field(Kind::Mark), std::nullopt}, {other_field("meta priority", 32), std::nullopt}});
 }
 
-constexpr std::pair<std::string_view, Function> kFunctions[] = {
+constexpr std::pair<std::string_view, TargetReader> kTargetReaders[] = {
     {"CLASSIFY", classify_target},
     {"CONNMARK", mark_target},
     {"CT", ct_target},
@@ -185,10 +184,10 @@ constexpr std::pair<std::string_view, Function> kFunctions[] = {
     {"TTL", ttl_target},
 };
 
-constexpr std::pair<std::string_view, Verdict::Kind> kVerdicts[] = {
-    {"ACCEPT", Verdict::Kind::Accept}, {"DROP", Verdict::Kind::Drop},
-    {"NFQUEUE", Verdict::Kind::Queue}, {"QUEUE", Verdict::Kind::Queue},
-    {"REJECT", Verdict::Kind::Reject}, {"RETURN", Verdict::Kind::Return},
+constexpr std::pair<std::string_view, filter::Verdict::Kind> kVerdicts[] = {
+    {"ACCEPT", filter::Verdict::Kind::Accept}, {"DROP", filter::Verdict::Kind::Drop},
+    {"NFQUEUE", filter::Verdict::Kind::Queue}, {"QUEUE", filter::Verdict::Kind::Queue},
+    {"REJECT", filter::Verdict::Kind::Reject}, {"RETURN", filter::Verdict::Kind::Return},
 };
 
 // These leave the packet and its way as they are.
@@ -209,7 +208,7 @@ bool is_target(std::string_view name) {
     return std::ranges::find(pairs, name, [](const auto& pair) { return pair.first; }) !=
            std::end(pairs);
   };
-  return has(kFunctions) || has(kVerdicts) ||
+  return has(kTargetReaders) || has(kVerdicts) ||
          std::ranges::find(kNeutral, name) != std::end(kNeutral) ||
          std::ranges::find(kStrange, name) != std::end(kStrange);
 }
@@ -219,13 +218,13 @@ Read<Outcome> outcome_of(const Module& target, const Context& context) {
     return Outcome{};
   const auto is_name = [&](const auto& pair) { return pair.first == target.name; };
   if (target.strange.empty()) {
-    if (const auto* found = std::ranges::find_if(kFunctions, is_name);
-        found != std::end(kFunctions))
+    if (const auto* found = std::ranges::find_if(kTargetReaders, is_name);
+        found != std::end(kTargetReaders))
       return found->second(target, context);
     if (const auto* found = std::ranges::find_if(kVerdicts, is_name); found != std::end(kVerdicts))
       return ending(found->second);
   }
-  Outcome outcome = ending(Verdict::Kind::Unknown);
+  Outcome outcome = ending(filter::Verdict::Kind::Unknown);
   outcome.unknown.push_back(
       is_target(target.name) && !target.strange.empty() ? target.strange : "target " + target.name);
   return outcome;

@@ -232,7 +232,7 @@ Options no_options(Bytes, std::uint32_t, Family) {
 
 using Reader = Options (*)(Bytes, std::uint32_t, Family);
 
-constexpr std::pair<std::string_view, Reader> kReaders[] = {
+constexpr std::pair<std::string_view, Reader> kTargetInfoReaders[] = {
     {"AUDIT", no_options},
     {"CHECKSUM", no_options},
     {"CLASSIFY", classify_options},
@@ -271,9 +271,9 @@ constexpr std::pair<std::string_view, Reader> kReaders[] = {
 
 Module module_of(const nft::XtTarget& target, Family family) {
   Module module{.name = target.name};
-  const auto* reader =
-      std::ranges::find(kReaders, target.name, [](const auto& pair) { return pair.first; });
-  auto options = reader == std::end(kReaders)
+  const auto* reader = std::ranges::find(kTargetInfoReaders, target.name,
+                                         [](const auto& pair) { return pair.first; });
+  auto options = reader == std::end(kTargetInfoReaders)
                      ? std::nullopt
                      : reader->second(target.info, target.revision, family);
   if (options)

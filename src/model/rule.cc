@@ -105,6 +105,10 @@ std::string Origin::text() const {
   return "profile " + name;
 }
 
+bool operator_made(const Rule& rule) {
+  return rule.origin.kind == Origin::Kind::Own || rule.origin.kind == Origin::Kind::Opening;
+}
+
 bool has_ended(const Rule& rule, TimePoint now) {
   return rule.until && *rule.until <= now;
 }

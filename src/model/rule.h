@@ -80,6 +80,9 @@ struct Rule {
   std::string reason;  // one sentence for people
 };
 
+// Whether an operator wrote it: an own rule or an opening.
+bool operator_made(const Rule& rule);
+
 // The first rule that matches decides. compile() ends every direction with a rule that matches
 // everything, so that there always is one.
 using RuleList = std::vector<Rule>;

@@ -12,10 +12,6 @@
 namespace quay {
 namespace {
 
-bool operator_made(const Rule& rule) {
-  return rule.origin.kind == Origin::Kind::Own || rule.origin.kind == Origin::Kind::Opening;
-}
-
 std::string deciders_text(const std::vector<Origin>& deciders) {
   constexpr std::size_t most = 3;
   std::vector<std::string> names;

@@ -49,13 +49,13 @@ class Origins {
 };
 
 // The rules of one direction that a comparison is about.
-struct Part {
+struct Excerpt {
   RuleList before;
   RuleList after;
   InterfaceNames names;
 
-  Part(const RuleList& all_before, const RuleList& all_after, Direction direction,
-       const std::vector<const Match*>& about)
+  Excerpt(const RuleList& all_before, const RuleList& all_after, Direction direction,
+          const std::vector<const Match*>& about)
       : before(rules_meeting(all_before, direction, about)),
         after(rules_meeting(all_after, direction, about)),
         names(before) {
@@ -67,20 +67,20 @@ struct Part {
 // One direction and one family: who decides what under either policy.
 class View {
  public:
-  View(Direction direction, Family family, const Part& part, Origins& origins)
-      : wire_(box_of(PacketQuery{.direction = direction}, family, part.names)),
-        space_(family, part.names, boxes(wire_, family, part)) {
+  View(Direction direction, Family family, const Excerpt& excerpt, Origins& origins)
+      : wire_(box_of(PacketQuery{.direction = direction}, family, excerpt.names)),
+        space_(family, excerpt.names, boxes(wire_, family, excerpt)) {
     const Diagram wire = space_.diagram(wire_, kMostOutcomes, 0);
     const auto decided = [&](const RuleList& rules) {
-      return store().intersect(wire, chain(family, rules, part.names, origins));
+      return store().intersect(wire, chain(family, rules, excerpt.names, origins));
     };
     const auto accepted = [&](Diagram diagram) {
       return store().replace(diagram, [](Outcomes outcomes) -> Outcomes {
         return (outcomes & kPasses) != 0 ? kMostOutcomes : 0;
       });
     };
-    before_ = decided(part.before);
-    after_ = decided(part.after);
+    before_ = decided(excerpt.before);
+    after_ = decided(excerpt.after);
     accepted_before_ = accepted(before_);
     accepted_after_ = accepted(after_);
   }
@@ -101,11 +101,11 @@ class View {
   Diagram decided_after(Diagram set, std::uint32_t decider) { return part(set, after_, decider); }
 
  private:
-  static std::vector<Box> boxes(const Box& wire, Family family, const Part& part) {
+  static std::vector<Box> boxes(const Box& wire, Family family, const Excerpt& excerpt) {
     std::vector<Box> all{wire};
-    for (const RuleList* rules : {&part.before, &part.after})
+    for (const RuleList* rules : {&excerpt.before, &excerpt.after})
       for (const Rule& rule : *rules)
-        all.push_back(box_of(rule.match, family, part.names));
+        all.push_back(box_of(rule.match, family, excerpt.names));
     return all;
   }
   Diagram chain(Family family, const RuleList& rules, const InterfaceNames& names,
@@ -195,7 +195,7 @@ class Comparison {
                  Regions& by_ends) const;
   void tell(Direction direction, std::array<View, 2>& views, const InterfaceNames& names,
             const Regions& regions, const Policy& policy, std::vector<Effect>& list);
-  void note_stopped(Family family, const Part& part, View& view);
+  void note_stopped(Family family, const Excerpt& excerpt, View& view);
   void note_accepting(Direction direction);
   void note_complete(View& view) {
     effects_.complete = effects_.complete && !view.store().exhausted();
@@ -235,12 +235,12 @@ Box usual_packets(Box box) {
 }
 
 // Whose packets close.
-void Comparison::note_stopped(Family family, const Part& part, View& view) {
+void Comparison::note_stopped(Family family, const Excerpt& excerpt, View& view) {
   const Diagram closed = view.closed();
-  for (const Rule& rule : part.before) {
+  for (const Rule& rule : excerpt.before) {
     if (rule.origin.kind != Origin::Kind::Service)
       continue;
-    const Box box = box_of(rule.match, family, part.names);
+    const Box box = box_of(rule.match, family, excerpt.names);
     if (view.store().intersect(view.space().diagram(box, kMostOutcomes, 0), closed) != 0)
       stopped_.insert(service_name(rule.origin));
   }
@@ -255,13 +255,13 @@ void Comparison::note_accepting(Direction direction) {
       theirs.push_back(&rule.match);
   if (theirs.empty())
     return;
-  const Part part(before_, after_, direction, theirs);
+  const Excerpt excerpt(before_, after_, direction, theirs);
   for (const Family family : {Family::V4, Family::V6}) {
-    View view(direction, family, part, origins_);
-    for (const Rule& rule : part.before) {
+    View view(direction, family, excerpt, origins_);
+    for (const Rule& rule : excerpt.before) {
       if (rule.origin.kind != Origin::Kind::Service)
         continue;
-      const Box usual = usual_packets(box_of(rule.match, family, part.names));
+      const Box usual = usual_packets(box_of(rule.match, family, excerpt.names));
       if (view.store().intersect(view.space().diagram(usual, kMostOutcomes, 0),
                                  view.accepted_after()) != 0)
         accepting_.insert(service_name(rule.origin));
@@ -288,9 +288,9 @@ void Comparison::compare(Direction direction) {
   const std::vector<const Match*> changed = changed_matches(before_, after_, direction);
   if (changed.empty())
     return;
-  const Part part(before_, after_, direction, changed);
-  std::array<View, 2> views{View(direction, Family::V4, part, origins_),
-                            View(direction, Family::V6, part, origins_)};
+  const Excerpt excerpt(before_, after_, direction, changed);
+  std::array<View, 2> views{View(direction, Family::V4, excerpt, origins_),
+                            View(direction, Family::V6, excerpt, origins_)};
   Regions opened;    // by rules that accept
   Regions let_go;    // by the end of rules that refused
   Regions closed;    // by rules that refuse
@@ -299,12 +299,12 @@ void Comparison::compare(Direction direction) {
     View& view = views[i];
     attribute(view, view.opened(), i, opened, let_go);
     attribute(view, view.closed(), i, closed, given_up);
-    note_stopped(i == 0 ? Family::V4 : Family::V6, part, view);
+    note_stopped(i == 0 ? Family::V4 : Family::V6, excerpt, view);
   }
-  tell(direction, views, part.names, opened, new_policy_, effects_.opens);
-  tell(direction, views, part.names, let_go, old_policy_, effects_.opens);
-  tell(direction, views, part.names, given_up, old_policy_, effects_.closes);
-  tell(direction, views, part.names, closed, new_policy_, effects_.closes);
+  tell(direction, views, excerpt.names, opened, new_policy_, effects_.opens);
+  tell(direction, views, excerpt.names, let_go, old_policy_, effects_.opens);
+  tell(direction, views, excerpt.names, given_up, old_policy_, effects_.closes);
+  tell(direction, views, excerpt.names, closed, new_policy_, effects_.closes);
   for (View& view : views)
     note_complete(view);
 }

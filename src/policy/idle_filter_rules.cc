@@ -13,37 +13,36 @@ using filter::Chain;
 using filter::Field;
 using filter::Stop;
 using filter::Table;
-using filter::Verdict;
 
 // Verdicts as decisions count them (Decision, packetset/diagram.h).
 constexpr std::uint32_t kReturns = 4;
-constexpr std::uint32_t kSpecial = 5;  // like nothing else
+constexpr std::uint32_t kIncomparable = 5;  // like nothing else
 
-std::uint32_t verdict_number(Verdict::Kind kind) {
+std::uint32_t verdict_number(filter::Verdict::Kind kind) {
   switch (kind) {
-    case Verdict::Kind::Accept:
+    case filter::Verdict::Kind::Accept:
       return 1;
-    case Verdict::Kind::Drop:
+    case filter::Verdict::Kind::Drop:
       return 2;
-    case Verdict::Kind::Reject:
+    case filter::Verdict::Kind::Reject:
       return 3;
-    case Verdict::Kind::Return:
+    case filter::Verdict::Kind::Return:
       return kReturns;
     default:
-      return kSpecial;
+      return kIncomparable;
   }
 }
 
-bool names_a_chain(const Verdict& verdict) {
-  return verdict.kind == Verdict::Kind::Jump || verdict.kind == Verdict::Kind::Goto;
+bool names_a_chain(const filter::Verdict& verdict) {
+  return verdict.kind == filter::Verdict::Kind::Jump || verdict.kind == filter::Verdict::Kind::Goto;
 }
 
 // Whether it ends the base chain. What it does not match goes on, so that a rule of which it is not
 // known what it matches hides nothing when it is left out; any other verdict may lead elsewhere.
 bool decides_alone(const filter::Rule& rule) {
-  return !rule.map &&
-         (rule.verdict.kind == Verdict::Kind::Accept || rule.verdict.kind == Verdict::Kind::Drop ||
-          rule.verdict.kind == Verdict::Kind::Reject);
+  return !rule.map && (rule.verdict.kind == filter::Verdict::Kind::Accept ||
+                       rule.verdict.kind == filter::Verdict::Kind::Drop ||
+                       rule.verdict.kind == filter::Verdict::Kind::Reject);
 }
 
 std::set<Field> fields_of(const filter::Rule& rule) {
@@ -114,7 +113,7 @@ class Search {
   DiagramStore& store() { return space_.store(); }
   Diagram chain(const Table& table, const Chain& chain);
   Diagram step(const Table& table, const Entry& entry);
-  Diagram verdict(const Table& table, const Entry& entry, const Verdict& verdict);
+  Diagram verdict(const Table& table, const Entry& entry, const filter::Verdict& verdict);
   void enter(const Stop& stop);
   static void follow(const Table& table, const Chain& chain, Entrance& entrance);
   void look_at(const Entrance& entrance);
@@ -143,7 +142,7 @@ void Search::enter(const Stop& stop) {
 void Search::follow(const Table& table, const Chain& chain, Entrance& entrance) {
   if (!entrance.chains.insert(&chain).second)
     return;
-  const auto go = [&](const Verdict& verdict) {
+  const auto go = [&](const filter::Verdict& verdict) {
     if (names_a_chain(verdict))
       if (const Chain* callee = chain_of(table, verdict.chain))
         follow(table, *callee, entrance);
@@ -158,8 +157,8 @@ void Search::follow(const Table& table, const Chain& chain, Entrance& entrance) 
   }
 }
 
-Diagram Search::verdict(const Table& table, const Entry& entry, const Verdict& verdict) {
-  if (verdict.kind == Verdict::Kind::Continue)
+Diagram Search::verdict(const Table& table, const Entry& entry, const filter::Verdict& verdict) {
+  if (verdict.kind == filter::Verdict::Kind::Continue)
     return 0;
   if (!names_a_chain(verdict))
     return Decision{entry.number, verdict_number(verdict.kind), 0}.outcomes();
@@ -168,7 +167,7 @@ Diagram Search::verdict(const Table& table, const Entry& entry, const Verdict& v
     doubtful_.insert(entry.chain);
     return 0;
   }
-  const bool jumps = verdict.kind == Verdict::Kind::Jump;
+  const bool jumps = verdict.kind == filter::Verdict::Kind::Jump;
   return store().replace(chain(table, *callee), [&](Outcomes outcomes) {
     Decision decision = Decision::of(outcomes);
     if (jumps && decision.otherwise == kReturns)
@@ -183,8 +182,8 @@ Diagram Search::verdict(const Table& table, const Entry& entry, const Verdict& v
 
 Diagram Search::step(const Table& table, const Entry& entry) {
   const filter::Rule& rule = *entry.rule;
-  const bool continues = !rule.map && rule.verdict.kind == Verdict::Kind::Continue;
-  const bool unclear = rule.verdict.kind == Verdict::Kind::Unknown ||
+  const bool continues = !rule.map && rule.verdict.kind == filter::Verdict::Kind::Continue;
+  const bool unclear = rule.verdict.kind == filter::Verdict::Kind::Unknown ||
                        overlap(fields_of(rule), assigned_[entry.chain]);
   if (unclear && !continues && !decides_alone(rule))
     doubtful_.insert(entry.chain);
@@ -242,7 +241,7 @@ void Search::look_at(const Entrance& entrance) {
   for (const Outcomes outcomes : store().outcomes(all)) {
     const Decision decision = Decision::of(outcomes);
     alive_.insert(decision.number);
-    if (decision.verdict != decision.otherwise || decision.verdict == kSpecial)
+    if (decision.verdict != decision.otherwise || decision.verdict == kIncomparable)
       matters_.insert(decision.number);
   }
   const bool doubtful = std::ranges::any_of(

@@ -29,10 +29,6 @@ std::uint32_t verdict_number(const Rule& rule) {
   return kSpecial;
 }
 
-bool operator_made(const Rule& rule) {
-  return rule.origin.kind == Origin::Kind::Own || rule.origin.kind == Origin::Kind::Opening;
-}
-
 // One of the operator's rules, or of the product's: neighbours of one origin.
 struct Group {
   std::size_t first = 0;

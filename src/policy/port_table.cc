@@ -109,9 +109,7 @@ std::vector<std::string> interfaces_of(const Policy& policy, const RuleList& rul
   const auto keys = policy.interfaces | std::views::keys;
   std::vector<std::string> names(keys.begin(), keys.end());
   for (const Rule& rule : rules) {
-    if (rule.origin.kind != Origin::Kind::Own && rule.origin.kind != Origin::Kind::Opening)
-      continue;
-    if (!rule.match.interface || rule.match.interface_is_not)
+    if (!operator_made(rule) || !rule.match.interface || rule.match.interface_is_not)
       continue;
     const std::string name = interface_label(policy, *rule.match.interface);
     if (std::ranges::find(names, name) == names.end())
