@@ -138,7 +138,7 @@ json::object socket_json(const OwnedSocket& socket, const json::storage_ptr& mem
   json::object result(memory);
   result.reserve(12);
   result.emplace("kind", to_text(listener.kind));
-  result.emplace("protocol", frames ? "all" : to_text(listener.protocol));
+  result.emplace("protocol", protocol_text(listener));
   result.emplace("family", listener.family == Family::V4 ? "ipv4" : "ipv6");
   result.emplace("both_families", listener.both_families);
   result.emplace("address", frames ? "*" : to_text(listener.address));

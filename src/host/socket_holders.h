@@ -24,7 +24,7 @@ Holders socket_holders(const Inodes& inodes);
 //   "INODE PID\n" for each that is held, then the end
 Holders ask_socket_holders(const std::string& helper_socket, const Inodes& inodes);
 
-inline constexpr std::size_t kMostInodes = 1024;
+inline constexpr std::size_t kMostInodes = 65536;
 
 // Answers one such line; empty when it is something else.
 std::string answer_socket_holders(const std::string& line);

@@ -106,6 +106,7 @@ int read_packet(const nlmsghdr* message, void* data) {
   Listener listener;
   listener.kind = Listener::Kind::Packet;
   listener.inode = diag->pdiag_ino;
+  listener.ether_type = diag->pdiag_num;
   static_cast<void>(
       mnl_attr_parse(message, sizeof(packet_diag_msg), read_packet_attribute, &listener));
   dump.sockets.push_back(std::move(listener));
@@ -167,7 +168,8 @@ bool ask_inet(mnl_socket* socket, Family family, std::uint8_t protocol, Dump& du
 
 // A kernel without raw_diag lists raw sockets in a file (proc(5)), without their cgroup.
 void read_raw_file(Family family, std::vector<Listener>& sockets) {
-  std::ifstream file(family == Family::V4 ? "/proc/net/raw" : "/proc/net/raw6");
+  std::ifstream file(family == Family::V4 ? "/proc/thread-self/net/raw"
+                                          : "/proc/thread-self/net/raw6");
   std::string line;
   std::getline(file, line);
   while (std::getline(file, line)) {

@@ -1,6 +1,7 @@
 #include "model/listener.h"
 
 #include <fmt/format.h>
+#include <linux/if_ether.h>
 
 namespace quay {
 
@@ -13,6 +14,29 @@ std::string address_text(const Listener& listener) {
                                       : to_text(listener.address);
   return listener.kind == Listener::Kind::Raw ? address
                                               : fmt::format("{}:{}", address, listener.port);
+}
+
+std::string protocol_text(const Listener& listener) {
+  if (listener.kind != Listener::Kind::Packet)
+    return to_text(listener.protocol);
+  switch (listener.ether_type) {
+    case 0:
+      return "none";
+    case ETH_P_ALL:
+      return "all";
+    case ETH_P_IP:
+      return "ipv4";
+    case ETH_P_IPV6:
+      return "ipv6";
+    case ETH_P_ARP:
+      return "arp";
+    case ETH_P_LLDP:
+      return "lldp";
+    case ETH_P_PAE:
+      return "eapol";
+    default:
+      return fmt::format("{:#06x}", listener.ether_type);
+  }
 }
 
 std::string to_text(Listener::Kind kind) {
