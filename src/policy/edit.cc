@@ -26,6 +26,21 @@ Rules::iterator find_like(Rules& rules, const UserRule& rule) {
                       [&](const UserRule& r) { return same_packets(r, rule); });
 }
 
+// What would mean another interface once the policy has no such name; empty: nothing.
+std::string user_of(const Policy& policy, const std::string& name) {
+  const auto about = [&](const UserRule& rule) { return rule.interface == InterfaceName{name}; };
+  for (std::size_t i = 0; i < policy.rules.size(); ++i)
+    if (about(policy.rules[i]))
+      return fmt::format("rule {}", i + 1);
+  for (std::size_t i = 0; i < policy.openings.size(); ++i)
+    if (about(policy.openings[i].rule))
+      return fmt::format("opening {}", i + 1);
+  for (std::size_t i = 0; i < policy.tests.size(); ++i)
+    if (policy.tests[i].packet.interface == name)
+      return fmt::format("test {}", i + 1);
+  return {};
+}
+
 // Applies one edit to a copy of the policy.
 class Editor {
  public:
@@ -284,9 +299,8 @@ Result<void> Editor::operator()(const InterfaceEdit& change) {
   for (const std::string& name : change.remove) {
     if (policy().interfaces.erase(name) == 0)
       return fail(fmt::format("no interface is called `{}`", name));
-    for (std::size_t i = 0; i < policy().rules.size(); ++i)
-      if (policy().rules[i].interface == InterfaceName{name})
-        return fail(fmt::format("rule {} is about {}: delete it first", i + 1, name));
+    if (const std::string user = user_of(policy(), name); !user.empty())
+      return fail(fmt::format("{} is about {}: delete it first", user, name));
     for (auto& [id, said] : policy().services)
       if (said.on && std::find(said.on->begin(), said.on->end(), name) != said.on->end())
         return fail(

@@ -156,6 +156,15 @@ TEST(Edit, InterfacesAreNamedAndForgotten) {
   EXPECT_EQ(after(std::string(kInterfaces) + "[[rules]]\nrule = \"allow in on wan\"\n",
                   InterfaceEdit{{}, {"wan"}}),
             "rule 1 is about wan: delete it first");
+  EXPECT_EQ(after(std::string(kInterfaces) +
+                      "[[openings]]\nrule = \"allow in on wan to any port 22 proto tcp\"\n"
+                      "until = 2030-01-01T00:00:00Z\nreason = \"visit\"\n",
+                  InterfaceEdit{{}, {"wan"}}),
+            "opening 1 is about wan: delete it first");
+  EXPECT_EQ(after(std::string(kInterfaces) +
+                      "[[tests]]\npacket = \"in on wan 22/tcp\"\nexpect = \"drop\"\n",
+                  InterfaceEdit{{}, {"wan"}}),
+            "test 1 is about wan: delete it first");
   EXPECT_EQ(after(kInterfaces, InterfaceEdit{{}, {"dmz"}}), "no interface is called `dmz`");
   EXPECT_EQ(after(std::string(kInterfaces) + "[services.ssh]\non = [\"lan\"]\n",
                   InterfaceEdit{{}, {"lan"}}),
