@@ -8,14 +8,16 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
+import time
 import unittest
 
 import jsonschema
 import yaml
 
-from support.quaymasterd import SOURCE, Quaymasterd
+from support.quaymasterd import SOURCE, Quaymasterd, Wire
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else SOURCE / "build/release"
 OPENAPI = yaml.safe_load((SOURCE / "docs/openapi.yaml").read_text())
@@ -33,6 +35,13 @@ def template_of(path):
     return None
 
 
+def every_question():
+    """Every documented GET, with examples in the place of its parameters."""
+    examples = {"id": "ssh", "scope": "internal"}
+    return [re.sub(r"\{([a-z]+)\}", lambda m: examples[m[1]], path)
+            for path, item in OPENAPI["paths"].items() if "get" in item]
+
+
 def check(method, path, status, body):
     """Fails when an answer is not what the document promises."""
     template = template_of(path)
@@ -47,6 +56,12 @@ def check(method, path, status, body):
             response = OPENAPI["components"]["responses"][response["$ref"].rpartition("/")[2]]
         schema = response["content"]["application/json"]["schema"]
     jsonschema.Draft202012Validator({**schema, "components": OPENAPI["components"]}).validate(body)
+
+
+def processor_time(pid):
+    """Seconds that a process has used (proc_pid_stat(5))."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Api(unittest.TestCase):
@@ -76,11 +91,8 @@ class Api(unittest.TestCase):
         self.assertEqual(self.change(file=True)[0], 200)
 
     def test_every_documented_question_is_answered(self):
-        examples = {"id": "ssh", "scope": "internal"}
-        for path, item in OPENAPI["paths"].items():
-            if "get" in item:
-                real = re.sub(r"\{([a-z]+)\}", lambda m: examples[m[1]], path)
-                self.assertEqual(self.ask("GET", real)[0], 200, path)
+        for path in every_question():
+            self.assertEqual(self.ask("GET", path)[0], 200, path)
         self.assertEqual(self.ask("GET", "/v1/ports/external")[0], 200)
 
     def test_every_kind_of_change(self):
@@ -124,6 +136,29 @@ class Api(unittest.TestCase):
         self.assertEqual(self.ask("DELETE", "/v1/status")[0], 405)
         self.assertEqual(self.ask("POST", "/v1/changes", {"policy": "#" * 1_100_000})[0], 413)
 
+    def test_a_head_has_no_body(self):
+        wire = Wire(self.socket)
+        for method, expected in (("HEAD", 405), ("GET", 200)):  # on one connection
+            wire.request(method, "/v1/status")
+            answer = wire.getresponse()
+            self.assertEqual((method, answer.status), (method, expected))
+            self.assertEqual(answer.read() == b"", method == "HEAD")
+        wire.close()
+
+    def test_out_of_descriptors_it_waits(self):
+        pid = self.daemon.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        held = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (held, limits[1]))
+        wire = Wire(self.socket)
+        wire.request("GET", "/v1/status")
+        before = processor_time(pid)
+        time.sleep(1)
+        self.assertLess(processor_time(pid) - before, 0.2, "it turns in circles")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        self.assertEqual(wire.getresponse().status, 200)
+        wire.close()
+
     def test_what_is_refused(self):
         for body in ({"service": {"id": "mqtt", "enabled": True}}, {"rule": ["delete", "999"]},
                      {"service": {"id": "bacnet", "port": 5}}, {"profile": {"id": "none"}},
@@ -159,6 +194,81 @@ class Api(unittest.TestCase):
         self.assertEqual(crowd.stdout.readline(), "ready\n")
         self.assertEqual(self.ask("GET", "/v1/status")[0], 200)
         crowd.communicate("")
+
+
+class States(unittest.TestCase):
+    """What is documented holds in every state that a gateway can be in."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("SKIPPED: needs root: it makes a network namespace")
+        self.daemon = Quaymasterd(BUILD, "states")
+        self.addCleanup(self.daemon.close)
+
+    def begin(self, policy=None):
+        self.daemon.stop()
+        if policy is not None:
+            self.daemon.policy.write_text(policy)
+        self.daemon.start()
+
+    def ask(self, method, path, body=None):
+        status, value = self.daemon.ask(method, path, body)
+        check(method, path, status, value)
+        return status, value
+
+    def look(self):
+        """Asks everything; returns what the status says."""
+        for path in every_question():
+            self.ask("GET", path)
+        self.ask("POST", "/v1/changes", {"rule": ["allow", "8080/tcp"], "dry_run": True})
+        return self.ask("GET", "/v1/status")[1]
+
+    def test_no_policy_and_the_first_one(self):
+        self.daemon.inside("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+        self.begin()
+        self.assertEqual(self.look()["enforcement"], "no-policy")
+        self.assertEqual(self.ask("GET", "/v1/proof")[0], 422)
+        status, first = self.ask("POST", "/v1/changes", {"init": "new"})
+        self.assertEqual((status, first["applied"]), (200, True), first)
+        self.assertEqual(self.look()["enforcement"], "on")
+
+    def test_off(self):
+        self.begin("enforcing = false\n" + POLICY)
+        self.assertEqual(self.look()["enforcement"], "off")
+        self.assertEqual(self.ask("GET", "/v1/proof")[0], 422)
+
+    def test_a_policy_that_is_refused(self):
+        self.begin(POLICY)
+        self.begin("nonsense")
+        state = self.look()
+        self.assertEqual(state["enforcement"], "kept")
+        self.assertTrue(state["errors"])
+        self.daemon.stop()
+        self.daemon.inside("nft", "delete", "table", "inet", "quaymaster")
+        self.begin("nonsense")
+        self.assertEqual(self.look()["enforcement"], "last-good")
+        self.daemon.stop()
+        self.daemon.inside("nft", "delete", "table", "inet", "quaymaster")
+        (self.daemon.folder / "last-good.nft").unlink()
+        self.begin("nonsense")
+        self.assertEqual(self.look()["enforcement"], "fail-safe")
+        self.assertEqual(self.ask("POST", "/v1/changes", {"policy": POLICY})[0], 200)
+        self.assertEqual(self.look()["enforcement"], "on")
+
+    def test_a_difference_that_is_reported(self):
+        self.begin('drift = "report"\n' + POLICY)
+        self.daemon.inside("nft", "insert", "rule", "inet", "quaymaster", "input", "tcp", "dport",
+                           "9", "accept")
+        end = time.monotonic() + 5
+        while not (state := self.look())["drift"]:
+            self.assertLess(time.monotonic(), end)
+        proof = self.ask("GET", "/v1/proof")[1]
+        self.assertTrue(proof["differences"], state)
+        self.daemon.inside("nft", "flush", "ruleset")
+        end = time.monotonic() + 5
+        while len(self.look()["drift"]) < 3:
+            self.assertLess(time.monotonic(), end)
+        self.assertEqual(self.daemon.inside("nft", "list", "ruleset"), "", "only reported")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -32,6 +33,7 @@ using Local = asio::local::stream_protocol;
 using Stream = beast::basic_stream<Local>;
 
 constexpr std::chrono::seconds kSilence{30};
+constexpr std::chrono::milliseconds kPause{100};
 constexpr std::uint64_t kLargestBody = 1 << 20;
 constexpr int kMostConnections = 64;  // of all users but root
 constexpr int kMostOfOneUser = 16;
@@ -68,6 +70,8 @@ http::response<http::string_body> respond(const http::request<http::string_body>
   response.keep_alive(request.keep_alive());
   response.body() = answer.body;
   response.prepare_payload();
+  if (request.method() == http::verb::head)
+    response.body().clear();  // RFC 9110, 9.3.2: only its length is told
   return response;
 }
 
@@ -138,12 +142,19 @@ asio::awaitable<void> serve(std::shared_ptr<State> state, Stream stream, Role ro
 template <typename State>
 asio::awaitable<void> accept(std::shared_ptr<State> state) {
   boost::system::error_code error;
+  asio::steady_timer pause(state->acceptor.get_executor());
   while (state->acceptor.is_open()) {
     Local::socket socket(state->acceptor.get_executor());
     co_await state->acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
     if (error == asio::error::operation_aborted)
       co_return;
-    const std::optional<Peer> peer = error ? std::nullopt : peer_of(socket.native_handle());
+    if (error) {
+      // Out of descriptors, most likely: whoever waits is still there in a moment.
+      pause.expires_after(kPause);
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      continue;
+    }
+    const std::optional<Peer> peer = peer_of(socket.native_handle());
     auto seat = peer ? Seat::take(state->seats, peer->uid) : std::nullopt;
     if (!seat)
       continue;  // the socket closes; the other end may come again
