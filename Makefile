@@ -16,10 +16,16 @@ build: setup
 run: setup
 	@$(SUDO) scripts/demo
 
-test: lint unit sanitize kernel lab
+# Reading the code keeps the processor busy, trying it out mostly waits: side by side, with the
+# processor for the second whenever it wants it.
+test: build
+	@chrt --idle 0 $(MAKE) --no-print-directory lint sanitize > build/reading.log 2>&1 & reading=$$!; \
+	$(MAKE) --no-print-directory unit kernel lab; tried=$$?; \
+	wait $$reading; read=$$?; cat build/reading.log; \
+	[ $$tried -eq 0 ] && [ $$read -eq 0 ]
 	@echo "make test: all parts passed"
 
-lint: build
+lint: setup
 	@scripts/lint
 
 unit: build
