@@ -56,9 +56,12 @@ json::value to_json(const FilterAnalysis& analysis) {
 json::value to_json(const Differences& differences) {
   return json::object{{"equal", differences.equal()},
                       {"differences", differences_json(differences.lines, "first", "second")},
+                      {"undecided", differences_json(differences.undecided, "first", "second")},
+                      {"unknown", texts(differences.unknown)},
+                      {"outside", texts(differences.outside)},
                       {"complete", differences.complete},
                       {"too_large", differences.too_large},
-                      {"scope", proof_scope()}};
+                      {"scope", comparison_scope()}};
 }
 
 json::value to_json(const Proof& proof) {

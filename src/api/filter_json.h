@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 
 #include "policy/filter_analysis.h"
+#include "policy/filter_comparison.h"
 #include "policy/proof.h"
 
 namespace quay {

@@ -13,6 +13,7 @@
 #include "app/inventory.h"
 #include "base/text.h"
 #include "policy/filter_analysis.h"
+#include "policy/filter_comparison.h"
 #include "policy/vocabulary.h"
 
 namespace quay {
@@ -119,12 +120,22 @@ int show_differences(const Context& context, const filter::Ruleset& first,
                                to_text(difference.direction), difference.packets,
                                difference.certain ? "" : " (perhaps)", difference.first,
                                difference.second, difference.example);
+  for (const Difference& difference : found.undecided)
+    context.out << fmt::format("{} {}: neither tells; the first {}, the second {}\n",
+                               to_text(difference.direction), difference.packets, difference.first,
+                               difference.second);
   if (found.too_large)
     context.out << "These rules are too many, and too much alike, to be compared\n";
   else if (!found.complete)
     context.out << "More packets differ than these lines say\n";
   if (status == kDone)
-    context.out << "Every packet fares the same under both.\n";
+    context.out << (found.unknown.empty()
+                        ? "Every packet fares the same under both.\n"
+                        : "Every packet fares the same under both, provided that what is not "
+                          "understood answers alike in both.\n");
+  print(context, "Not understood", found.unknown);
+  print(context, "Outside the model", found.outside);
+  context.out << "Compared: " << comparison_scope() << '\n';
   return status;
 }
 

@@ -44,7 +44,7 @@ void note_changing_sets(ListedTable& table) {
         for (const std::string_view kind : {"set", "map"}) {
           const std::string_view name = text_member(value, kind);
           if (tag == kind && member(value, "op") != nullptr && name.starts_with('@'))
-            table.sets[std::string(name.substr(1))].changing = true;
+            table.sets[std::string(name.substr(1))].filled = true;
         }
       });
 }

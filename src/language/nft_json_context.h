@@ -18,6 +18,7 @@ struct NamedSet {
   // Rules put elements into it, or time takes them out: what it holds when a packet comes is not
   // known.
   bool changing = false;
+  bool filled = false;  // by rules
 };
 
 using NamedSets = std::map<std::string, NamedSet, std::less<>>;

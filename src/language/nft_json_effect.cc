@@ -149,6 +149,7 @@ Effect translation(std::string_view kind, const Json& value, const Context& cont
   const auto family = family_of(value, address, context);
   const bool source = kind == "snat" || kind == "masquerade";
   Effect effect;
+  effect.assigns.push_back({filter::translated(!source), 1});
   if (address != nullptr)
     append(effect.needs, address_needs(kind, value, family, context));
   if (port != nullptr)

@@ -155,8 +155,8 @@ void ListingReader::read_elements(NamedSet& set, const Json& value) {
 void ListingReader::read_set(ListedTable& table, const Json& value) {
   NamedSet& set = table.sets[std::string(text_member(value, "name"))];
   const Json* flags = member(value, "flags");
-  set.changing = set.changing || says_flag(flags, "dynamic") || says_flag(flags, "timeout") ||
-                 member(value, "timeout") != nullptr;
+  set.filled = set.filled || says_flag(flags, "dynamic");
+  set.changing = set.changing || says_flag(flags, "timeout") || member(value, "timeout") != nullptr;
   read_elements(set, value);
 }
 

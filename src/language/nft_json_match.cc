@@ -4,6 +4,11 @@
 #include <array>
 #include <utility>
 
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "base/checksum.h"
+#include "base/text.h"
 #include "language/masked_numbers.h"
 #include "language/nft_json_text.h"
 
@@ -34,12 +39,29 @@ bool lasting(const Json& left, const Context& context) {
   return (!context.translates || context.reached.settled) && (!context.mangles || tag == "ct");
 }
 
-Meaning atom(const Json& match, const Context& context, bool changing) {
+// Names what a set holds: equal for sets that hold the same.
+std::string digest_of(const Listed& listed) {
+  std::vector<std::string> elements;
+  elements.reserve(listed.elements.size());
+  for (const Json* element : listed.elements)
+    elements.push_back(boost::json::serialize(bare(*element)));
+  std::ranges::sort(elements);
+  return fmt::format("{} elements, {}", elements.size(), checksum(join(elements, "\n")));
+}
+
+// `elements` are those of the set that is asked for, if it is one.
+Meaning atom(const Json& match, const Context& context, const std::optional<Listed>& elements) {
+  const bool changing = elements && elements->changing;
   const Json* left = member(match, "left");
   const std::string_view op = text_member(match, "op");
   Atom one{.text = match_text(match, changing ? nullptr : context.sets, true),
            .stateful = changing || left == nullptr || !lasting(*left, context),
            .inverted = op == "!=" || op == "!"};
+  // Of what rules put into a set nobody knows; else the question is what it is by its elements.
+  if (elements && !elements->filled && text_of(member(match, "right")).starts_with('@'))
+    one.text += fmt::format(" ({})", digest_of(*elements));
+  if (one.text.starts_with("ct status"))
+    one.elsewhere = Atom::Elsewhere::Translated;
   Meaning meaning{.conditions = {}, .unknown = {one.text}};
   meaning.conditions.emplace_back(std::move(one));
   return meaning;
@@ -139,8 +161,10 @@ Meaning stateful(std::string text) {
 std::optional<Listed> listed(const Json& set, const Context& context) {
   if (text_of(&set).starts_with('@')) {
     const NamedSet* named = context.set(text_of(&set));
-    return named == nullptr ? std::nullopt
-                            : std::optional(Listed{named->elements, named->changing});
+    return named == nullptr
+               ? std::nullopt
+               : std::optional(
+                     Listed{named->elements, named->changing || named->filled, named->filled});
   }
   Listed all;
   const auto [tag, inside] = tagged(set);
@@ -172,7 +196,7 @@ Meaning meaning_of_match(const Json& match, const Context& context) {
   const Json* right = member(match, "right");
   auto key = left == nullptr || right == nullptr ? std::nullopt : key_of(*left, context.family);
   if (!key)
-    return atom(match, context, false);
+    return atom(match, context, std::nullopt);
   if (right->is_bool())
     ask_whether(*key);
   const Box needed = implied(*key);
@@ -186,7 +210,7 @@ Meaning meaning_of_match(const Json& match, const Context& context) {
     meaning.conditions.emplace_back(*std::move(test));
     return meaning;
   }
-  Meaning rest = atom(match, context, elements && elements->changing);
+  Meaning rest = atom(match, context, elements);
   std::ranges::move(rest.conditions, std::back_inserter(meaning.conditions));
   meaning.unknown = std::move(rest.unknown);
   return meaning;

@@ -35,6 +35,7 @@ bool asks_for(const filter::Condition& condition, const filter::Field& field);
 struct Listed {
   std::vector<const Json*> elements;
   bool changing = false;
+  bool filled = false;  // by rules
 };
 std::optional<Listed> listed(const Json& set, const Context& context);
 

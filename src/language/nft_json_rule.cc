@@ -118,13 +118,18 @@ void RuleReader::read_update(const Json& statement, const Json& value) {
   require(stateful(statement_text(statement)));
 }
 
-// Matches of iptables stand in JSON without their parameters.
+// What is iptables' own stands in JSON without its parameters.
 void RuleReader::read_xt(const Json& statement, const Json& value) {
-  if (text_member(value, "type") != "match")
+  const std::string_view type = text_member(value, "type");
+  if (type == "match" && text_member(value, "name") == "comment")
+    return;
+  const std::string text = fmt::format("{} (parameters not shown by nft) at {}, {}",
+                                       statement_text(statement), place_, rule_.unknown.size() + 1);
+  Meaning hidden = stateful(text);
+  std::get<filter::Atom>(hidden.conditions.front()).elsewhere = filter::Atom::Elsewhere::Other;
+  require(std::move(hidden));
+  if (type != "match")
     unknown(statement_text(statement));
-  else if (text_member(value, "name") != "comment")
-    require(stateful(fmt::format("{} (parameters not shown by nft) at {}, {}",
-                                 statement_text(statement), place_, rule_.unknown.size() + 1)));
 }
 
 // Packets that conntrack knows already stay as they are; those that it has found invalid it does

@@ -243,7 +243,8 @@ TEST(NftJson, SetsThatChangeAnswerEveryRuleAnew) {
 "flags": ["timeout"], "elem": ["10.0.0.5"]}})";
   const Ruleset ruleset = accepting(kSource, "==", R"("@s")", timed);
   EXPECT_EQ(walk(ruleset, packet()).fate, kAccept | kDrop);
-  EXPECT_EQ(ruleset.tables[0].chains[0].rules[0].unknown, std::vector<std::string>{"ip saddr @s"});
+  EXPECT_EQ(ruleset.tables[0].chains[0].rules[0].unknown,
+            std::vector<std::string>{"ip saddr @s (1 elements, 4405f867)"});
   // nft 1.0.6 does not print the flag `dynamic`: the rule that fills the set tells.
   const std::string_view filled =
       R"(,{"set": {"family": "inet", "table": "t", "name": "s", "type": "ipv4_addr"}},

@@ -150,11 +150,14 @@ void RuleReader::operator()(const Lookup& lookup) {
   if (content == nullptr)
     return state_.decide_unknown(fmt::format("set {}, which is not there", lookup.set));
   const Key key = state_.key(lookup.from, content->parts);
-  const std::string text = fmt::format("{} @{}", key.text, lookup.set);
+  std::string text = fmt::format("{} @{}", key.text, lookup.set);
   if (lookup.to_verdict)
     return look_up_verdict(*content, key, text);
   const auto keys =
       content->unknown.empty() && !content->changes ? keys_of(*content, key) : std::nullopt;
+  // Of what rules put into it nobody knows; else the question is what it is by its elements.
+  if (!keys && !content->filled && content->others == nullptr)
+    text += fmt::format(" ({})", digest_of(*content->set));
   if (content->others != nullptr && !content->changes)
     state_.ask(Test{.boxes = {Box{}}, .inverted = lookup.inverted});
   else if (content->changes)

@@ -130,8 +130,11 @@ void RuleReader::translate_destination(const Translation& translation) {
 void RuleReader::operator()(const Translation& translation) {
   if (translation.family == NFPROTO_IPV4 || translation.family == NFPROTO_IPV6)
     state_.ask_family(translation.family == NFPROTO_IPV4 ? Family::V4 : Family::V6);
-  if (translation.kind == Translation::Kind::Destination ||
-      translation.kind == Translation::Kind::Redirect) {
+  state_.assign({.kind = Kind::Other, .name = "ct status", .bits = 32}, std::nullopt);
+  const bool destination = translation.kind == Translation::Kind::Destination ||
+                           translation.kind == Translation::Kind::Redirect;
+  state_.assign(filter::translated(destination), 1);
+  if (destination) {
     translate_destination(translation);
   } else {  // ports may change as well, where they are taken
     state_.assign({.kind = Kind::Source}, std::nullopt);

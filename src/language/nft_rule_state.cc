@@ -206,7 +206,10 @@ void RuleState::ask_family(Family family) {
 
 void RuleState::ask_unknown(const Key& key, std::string text, bool inverted) {
   unknown(text);
-  ask(filter::Atom{.text = std::move(text), .stateful = key.unsteady, .inverted = inverted});
+  filter::Atom atom{.text = std::move(text), .stateful = key.unsteady, .inverted = inverted};
+  if (atom.text.starts_with("ct status"))
+    atom.elsewhere = filter::Atom::Elsewhere::Translated;
+  ask(std::move(atom));
 }
 
 // From here on the packet is of one family, or of one protocol.

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
 #include <linux/netfilter/nf_tables.h>
+
+#include "base/checksum.h"
+#include "base/text.h"
 
 namespace quay::nft {
 namespace {
@@ -64,11 +68,33 @@ void read_parts(const Set& set, SetContent& content) {
 
 }  // namespace
 
-SetContent content_of(const Set& set) {
-  SetContent content{.set = &set};
+namespace {
+
+std::string text_of(const std::optional<Data>& data) {
+  if (!data)
+    return {};
+  if (const auto* verdict = std::get_if<Verdict>(&*data))
+    return fmt::format("{} {}", verdict->code, verdict->chain);
+  return std::get<Bytes>(*data);
+}
+
+}  // namespace
+
+std::string digest_of(const Set& set) {
+  std::vector<std::string> elements;
+  elements.reserve(set.elements.size());
+  for (const Element& element : set.elements)
+    elements.push_back(fmt::format("{} {} {} {}", element.flags, element.key, element.key_end,
+                                   text_of(element.data)));
+  std::ranges::sort(elements);
+  return fmt::format("{} elements, {}", elements.size(), checksum(join(elements, "\n")));
+}
+
+SetContent content_of(const Set& set, bool filled) {
+  SetContent content{.set = &set, .filled = filled || (set.flags & NFT_SET_EVAL) != 0};
   if (!set.unknown.empty())
     content.unknown = set.unknown.front();
-  content.changes = (set.flags & (NFT_SET_EVAL | NFT_SET_TIMEOUT)) != 0;
+  content.changes = content.filled || (set.flags & NFT_SET_TIMEOUT) != 0;
   const bool parted = (set.flags & NFT_SET_INTERVAL) != 0 && set.parts.size() > 1;
   if (set.key_length == 0 || set.key_length > 64)
     content.unknown = "its key";
@@ -103,6 +129,10 @@ SetContent content_of(const Set& set) {
 Sets::Sets(const Table& table) {
   for (const Set& set : table.sets)
     sets_.emplace(set.name, &set);
+  for (const Rule& rule : table.rules)
+    for (const Expression& expression : rule.expressions)
+      if (const auto* writes = std::get_if<DynamicSet>(&expression))
+        filled_.insert(writes->set);
 }
 
 const SetContent* Sets::find(const std::string& name) {
@@ -112,7 +142,8 @@ const SetContent* Sets::find(const std::string& name) {
   const auto known = contents_.find(set->second);
   if (known != contents_.end())
     return &known->second;
-  return &contents_.emplace(set->second, content_of(*set->second)).first->second;
+  return &contents_.emplace(set->second, content_of(*set->second, filled_.contains(name)))
+              .first->second;
 }
 
 }  // namespace quay::nft

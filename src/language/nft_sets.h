@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,11 +34,16 @@ struct SetContent {
   const Element* others = nullptr;  // for every other key (`*`)
   // Look-ups are no question about the packet alone: elements come and go, or count.
   bool changes = false;
+  bool filled = false;  // by rules: what is in it says nothing about what will be
   // Why it is not known what is in it; empty when it is.
   std::string unknown;
 };
 
-SetContent content_of(const Set& set);
+// `filled`: rules write to it.
+SetContent content_of(const Set& set, bool filled);
+
+// Names what is in a set: equal for sets that hold the same.
+std::string digest_of(const Set& set);
 
 // The sets of a table, by name; each is worked out once.
 class Sets {
@@ -48,6 +54,7 @@ class Sets {
 
  private:
   std::map<std::string, const Set*, std::less<>> sets_;
+  std::set<std::string, std::less<>> filled_;
   std::map<const Set*, SetContent> contents_;
 };
 

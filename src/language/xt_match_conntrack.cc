@@ -92,7 +92,10 @@ Read<Atom> read_status(const Option& option) {
     if (std::ranges::any_of(words,
                             [&](std::string_view word) { return is_word(word, name.option); }))
       names += fmt::format("{}{}", names.empty() ? "" : ",", name.nft);
-  return Atom{.text = "ct status " + names, .stateful = false, .inverted = option.inverted};
+  return Atom{.text = "ct status " + names,
+              .stateful = false,
+              .inverted = option.inverted,
+              .elsewhere = Atom::Elsewhere::Translated};
 }
 
 struct Column {
@@ -191,7 +194,8 @@ Read<Meaning> translated(const States& states, bool inverted, EntryTest entry, c
                          const Context& context) {
   Atom atom{.text = "ct status " + join(states.translated, ","),
             .stateful = context.table != "filter",
-            .inverted = inverted};
+            .inverted = inverted,
+            .elsewhere = Atom::Elsewhere::Translated};
   if (!states.states.empty())
     return opaque("states and translations in one list");
   if (!inverted) {

@@ -47,6 +47,7 @@ Outcome translation(Kind address, std::optional<Number> value) {
                   .assigns = {},
                   .unknown = {}};
   const bool source = address == Kind::Source;
+  outcome.assigns.push_back({filter::translated(!source), 1});
   outcome.assigns.push_back({field(address), value});
   outcome.assigns.push_back(
       {other_field(source ? "fib saddr type" : "fib daddr type", 32), std::nullopt});
@@ -69,7 +70,7 @@ Read<Outcome> dnat_target(const Module& target, const Context& context) {
   Outcome outcome =
       translation(Kind::Destination, certain_address(place.addresses, context.family));
   if (place.addresses.empty())  // the port alone
-    outcome.assigns.clear();
+    outcome.assigns = {{filter::translated(true), 1}};
   if (!place.ports.empty())
     outcome.assigns.push_back({field(Kind::DestinationPort), certain_port(place.ports)});
   return outcome;
@@ -90,6 +91,8 @@ Read<Outcome> netmap_target(const Module&, const Context&) {
   source.assigns.push_back({field(Kind::SourcePort), std::nullopt});
   for (Assign& assign : source.assigns)
     outcome.assigns.push_back(std::move(assign));
+  for (Assign& assign : outcome.assigns)
+    assign.value.reset();
   return outcome;
 }
 
@@ -97,6 +100,7 @@ Read<Outcome> prefix_target(const Module& target, const Context&) {
   Outcome outcome =
       translation(target.name == "SNPT" ? Kind::Source : Kind::Destination, std::nullopt);
   outcome.verdict.kind = filter::Verdict::Kind::Continue;
+  outcome.assigns.erase(outcome.assigns.begin());  // without conntrack: it may be translated again
   return outcome;
 }
 

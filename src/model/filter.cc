@@ -37,6 +37,16 @@ bool counts_hops(const Field& field) {
   return field.kind == Kind::Other && (field.name == "ip ttl" || field.name == "ip6 hoplimit");
 }
 
+bool translates_destinations(Hook hook) {
+  return hook == Hook::Prerouting || hook == Hook::Output;
+}
+
+Field translated(bool destination) {
+  return {.kind = Kind::Other,
+          .name = destination ? "translated destination" : "translated source",
+          .bits = 1};
+}
+
 std::string field_name(const Field& field) {
   switch (field.kind) {
     case Kind::Family:
@@ -105,6 +115,64 @@ std::string to_text(Hook hook) {
       break;
   }
   return "egress";
+}
+
+namespace {
+
+bool hides_something(const Rule& rule) {
+  return std::ranges::any_of(rule.conditions, [](const Condition& condition) {
+    const auto* atom = std::get_if<Atom>(&condition);
+    return atom != nullptr && atom->elsewhere == Atom::Elsewhere::Other;
+  });
+}
+
+bool is_unknown(const Verdict& verdict) {
+  return verdict.kind == Verdict::Kind::Unknown || verdict.kind == Verdict::Kind::Queue;
+}
+
+// Who decides instead stands in the rule's text alone.
+bool decides_unseen(const Rule& rule) {
+  return is_unknown(rule.verdict) ||
+         (rule.map && std::ranges::any_of(
+                          *rule.map, [](const auto& entry) { return is_unknown(entry.second); }));
+}
+
+bool same_rule(const Rule& a, const Rule& b) {
+  if (decides_unseen(a) && (a.text.empty() || a.text != b.text))
+    return false;
+  return a.conditions == b.conditions && a.assigns == b.assigns && a.verdict == b.verdict &&
+         a.map == b.map && a.unknown == b.unknown && !hides_something(a);
+}
+
+bool same_chain(const Chain& a, const Chain& b) {
+  return a.name == b.name && a.base == b.base && std::ranges::equal(a.rules, b.rules, same_rule);
+}
+
+bool same_table(const Table& a, const Table& b) {
+  return a.family == b.family && a.name == b.name && a.dormant == b.dormant &&
+         std::ranges::equal(a.chains, b.chains, same_chain);
+}
+
+bool translates(const Ruleset& ruleset) {
+  const auto is_translation = [](const Assign& assign) {
+    return assign.field == translated(true) || assign.field == translated(false);
+  };
+  for (const Table& table : ruleset.tables)
+    for (const Chain& chain : table.chains)
+      for (const Rule& rule : chain.rules)
+        if (std::ranges::any_of(rule.assigns, is_translation))
+          return true;
+  return false;
+}
+
+}  // namespace
+
+bool same(const Ruleset& a, const Ruleset& b) {
+  return std::ranges::equal(a.tables, b.tables, same_table);
+}
+
+bool translate_alike(const Ruleset& a, const Ruleset& b) {
+  return (!translates(a) && !translates(b)) || same(a, b);
 }
 
 bool is_about(const Ruleset& ruleset, Family family) {

@@ -55,6 +55,10 @@ int width(const Field& field, Family family);
 // What every router takes one from: the TTL of IPv4, the hop limit of IPv6.
 bool counts_hops(const Field& field);
 
+// 1 once a flow's destination, or its source, has been translated: chains that translate the same
+// side are not asked any more (nf_nat_inet_fn). 0 when it enters.
+Field translated(bool destination);
+
 // Some values of one field.
 struct Values {
   Field field;
@@ -86,9 +90,17 @@ struct Test {
 // questions, unless the answer depends on what was before (`stateful`: limits, dynamic sets): then
 // every rule that asks has an answer of its own.
 struct Atom {
+  // Whether an equal text in another ruleset is the same question.
+  enum class Elsewhere : std::uint8_t {
+    Same,
+    Translated,  // between rulesets that translate_alike(): "ct status dnat"
+    Other,       // never: the text does not tell all that is asked
+  };
+
   std::string text;
   bool stateful = false;
   bool inverted = false;
+  Elsewhere elsewhere = Elsewhere::Same;
   bool operator==(const Atom&) const = default;
 };
 
@@ -145,6 +157,10 @@ enum class Hook : std::uint8_t {
   Egress,  // of a device
 };
 
+// Whether a chain for translation at this hook is for destinations, or else for sources
+// (HOOK2MANIP).
+bool translates_destinations(Hook hook);
+
 // Where packets enter a base chain.
 struct Base {
   Hook hook = Hook::Input;
@@ -152,6 +168,7 @@ struct Base {
   Verdict::Kind policy = Verdict::Kind::Accept;  // or Drop
   bool nat = false;                              // sees the first packet of a flow alone
   std::vector<std::string> devices;              // of Ingress and Egress
+  bool operator==(const Base&) const = default;
 };
 
 struct Chain {
@@ -193,6 +210,14 @@ struct Ruleset {
   std::vector<std::string> outside;  // what is there and no part of the model, a sentence each
   std::vector<Network> networks;     // as far as the source tells
 };
+
+// The same tables, chains and rules, whatever their places and texts, and nothing in them that may
+// differ unseen.
+bool same(const Ruleset& a, const Ruleset& b);
+
+// Whether the same packets have been translated, wherever both are asked: certain where nothing is,
+// and where they are the same().
+bool translate_alike(const Ruleset& a, const Ruleset& b);
 
 // Whether some table of it is asked about packets of a family.
 bool is_about(const Ruleset& ruleset, Family family);

@@ -113,7 +113,7 @@ FilterLevels::FilterLevels(Family family, std::span<const Ruleset* const> rulese
   for (const Kind kind : {Kind::State, Kind::InInterface, Kind::OutInterface})
     note(Box{{.field = {.kind = kind}, .numbers = {}, .names = {}}});
   for (const Ruleset* ruleset : rulesets)
-    note(*ruleset);
+    note(*ruleset, translate_alike(*rulesets.front(), *ruleset));
   for (const Box& box : questions)
     note(box);
   for (const Ruleset* ruleset : rulesets)
@@ -124,16 +124,27 @@ FilterLevels::FilterLevels(Family family, std::span<const Ruleset* const> rulese
   lay_out(order);
 }
 
-void FilterLevels::note(const Ruleset& ruleset) {
+void FilterLevels::note(const Ruleset& ruleset, bool alike) {
+  ++ruleset_;
+  like_the_first_ = alike;
   Counts seen;
+  std::map<Hook, int> translating;
   for (const Table& table : ruleset.tables)
     for (const Chain& chain : table.chains) {
+      if (chain.base && chain.base->nat)
+        note_translating(translating[chain.base->hook]++, chain.base->hook);
       if (chain.base)
         for (const std::string& device : chain.base->devices)
           interfaces_.add(device);
       for (const Rule& rule : chain.rules)
         note(rule, seen);
     }
+}
+
+// Where several chains translate, the first that does is the last that is asked.
+void FilterLevels::note_translating(int others, Hook hook) {
+  if (others > 0)
+    note(Box{{.field = translated(translates_destinations(hook)), .numbers = Numbers({{0, 0}})}});
 }
 
 void FilterLevels::note(const Rule& rule, Counts& seen) {
@@ -187,10 +198,16 @@ void FilterLevels::tell_apart(const Values& values) {
 }
 
 // An atom that depends on what was before has an answer of its own in every rule. Rules are
-// counted, so that the same rule of another ruleset is asked the same.
+// counted, so that the same rule of another ruleset is asked the same, where it can be.
+std::string FilterLevels::name_of(const Atom& atom, std::size_t number) const {
+  std::string name = number == 1 ? atom.text : fmt::format("{} ({})", atom.text, number);
+  const bool other = atom.elsewhere == Atom::Elsewhere::Other ||
+                     (atom.elsewhere == Atom::Elsewhere::Translated && !like_the_first_);
+  return other && ruleset_ > 1 ? fmt::format("{} (of ruleset {})", name, ruleset_) : name;
+}
+
 void FilterLevels::note(const Atom& atom, Counts& seen) {
-  const std::size_t number = atom.stateful ? ++seen[atom.text] : 1;
-  atom_names_[&atom] = number == 1 ? atom.text : fmt::format("{} ({})", atom.text, number);
+  atom_names_[&atom] = name_of(atom, atom.stateful ? ++seen[atom.text] : 1);
 }
 
 void FilterLevels::add_atoms() {

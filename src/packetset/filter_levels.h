@@ -91,10 +91,12 @@ class FilterLevels {
   };
   using Counts = std::map<std::string, std::size_t>;
 
-  void note(const Ruleset& ruleset);
+  void note(const Ruleset& ruleset, bool alike);
   void note(const Rule& rule, Counts& seen);
+  void note_translating(int others, Hook hook);
   void note(const Box& box);
   void note(const Atom& atom, Counts& seen);
+  std::string name_of(const Atom& atom, std::size_t number) const;
   void tell_apart(const Values& values);
   Numbers in_range(const Values& values) const;
   bool of_other_family(const Box& box) const;
@@ -106,6 +108,8 @@ class FilterLevels {
   InterfaceClasses interfaces_;
   std::map<Field, Axis<Number>> axes_;  // of the fields that are asked for
   std::map<Field, std::size_t> fields_;
+  std::size_t ruleset_ = 0;     // the one that is noted, from 1 on
+  bool like_the_first_ = true;  // as far as translations go
   std::map<const Atom*, std::string> atom_names_;
   std::map<const Atom*, std::size_t> atoms_;
   std::vector<Level> levels_;

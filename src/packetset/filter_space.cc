@@ -289,8 +289,12 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
     return result;
   });
   const auto asked_by = [&](const Values& values) { all = where(inside({values}), all, kPasses); };
-  if (base.nat)
+  if (base.nat) {
     asked_by({.field = {.kind = Kind::State}, .numbers = first_packets(), .names = {}});
+    const Field done = translated(translates_destinations(base.hook));
+    if (levels_.level(done))
+      asked_by({.field = done, .numbers = Numbers({{0, 0}}), .names = {}});
+  }
   if (base.hook == Hook::Ingress || base.hook == Hook::Egress)
     asked_by(
         {.field = {.kind = base.hook == Hook::Ingress ? Kind::InInterface : Kind::OutInterface},
@@ -351,7 +355,11 @@ Diagram FilterSpace::on_way(std::span<const Stop> way, std::size_t next, std::si
 }
 
 Diagram FilterSpace::fate(std::span<const Stop> way) {
-  return on_way(way, 0, 0);
+  Diagram all = on_way(way, 0, 0);
+  for (const bool destination : {false, true})
+    if (const auto level = levels_.level(translated(destination)))
+      all = store_.restrict(all, *level, levels_.class_of(translated(destination), 0));
+  return all;
 }
 
 Diagram FilterSpace::fate(const Ruleset& ruleset, Direction direction) {

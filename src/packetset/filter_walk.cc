@@ -9,6 +9,8 @@ namespace {
 
 // linux/netfilter_ipv4.h: NF_IP_PRI_CONNTRACK.
 constexpr std::int32_t kConntrack = -200;
+constexpr std::int32_t kTranslateDestination = -100;  // NF_IP_PRI_NAT_DST
+constexpr std::int32_t kTranslateSource = 100;        // NF_IP_PRI_NAT_SRC
 
 constexpr std::size_t kDeepest = 32;    // of jumps; the kernel allows 16
 constexpr std::size_t kMostForks = 10;  // where something is unknown; beyond, everything may happen
@@ -16,6 +18,14 @@ constexpr std::size_t kMostForks = 10;  // where something is unknown; beyond, e
 bool meets(TableFamily table, Family family) {
   return table == TableFamily::Inet || table == TableFamily::Netdev ||
          table == (family == Family::V4 ? TableFamily::Ip : TableFamily::Ip6);
+}
+
+// Chains for translation share one place, whatever their priorities, which order them there
+// (nf_nat_register_fn).
+std::int32_t turn_of(const Base& base) {
+  if (!base.nat)
+    return base.priority;
+  return translates_destinations(base.hook) ? kTranslateDestination : kTranslateSource;
 }
 
 std::vector<Hook> hooks_of(Direction direction) {
@@ -154,6 +164,11 @@ Walker::Answer Walker::holds(const Condition& condition, const Traveller& travel
 bool Walker::asked(const Stop& stop, const Traveller& traveller) const {
   const Base& base = *stop.base;
   if (base.nat) {
+    const Values fresh{.field = translated(translates_destinations(base.hook)),
+                       .numbers = Numbers({{0, 0}}),
+                       .names = {}};
+    if (has(fresh, traveller) == Answer::No)
+      return false;
     const Values first{.field = {.kind = Kind::State}, .numbers = first_packets(), .names = {}};
     return has(first, traveller) != Answer::No;
   }
@@ -320,7 +335,9 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
     }
     // Of equal priorities the kernel asks the one that came last first (nf_hook_entries_grow).
     std::ranges::reverse(stops);
-    std::ranges::stable_sort(stops, {}, [](const Stop& stop) { return stop.base->priority; });
+    std::ranges::stable_sort(stops, {}, [](const Stop& stop) {
+      return std::pair(turn_of(*stop.base), stop.base->priority);
+    });
     way.insert(way.end(), stops.begin(), stops.end());
   }
   return way;

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "language/iptables_save.h"
+#include "policy/filter_comparison.h"
 #include "tests/support/corner_packets.h"
 #include "tests/support/same_decisions.h"
 #include "tests/support/silenced.h"

@@ -61,7 +61,9 @@ std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction,
   std::vector<PacketLine> lines;
   lines.reserve(cover.regions.size());
   for (std::size_t i = 0; i < cover.regions.size(); ++i)
-    lines.push_back({region_text(cover.regions[i], space_.family(), names_), cover.examples[i]});
+    lines.push_back({.packets = region_text(cover.regions[i], space_.family(), names_),
+                     .example = cover.examples[i],
+                     .depends = !cover.regions[i].atoms.empty()});
   return lines;
 }
 
@@ -109,77 +111,6 @@ std::vector<Difference> join_families(std::vector<Difference> v4, std::vector<Di
     v4.push_back(std::move(difference));
   }
   return v4;
-}
-
-namespace {
-
-// One family's differences. Atoms are levels, so that a packet has several fates only where a
-// verdict itself is not known; atoms that both rulesets ask are answered alike in both.
-class FamilyComparison {
- public:
-  FamilyComparison(Family family, const filter::Ruleset& first, const filter::Ruleset& second,
-                   const Vocabulary& names, std::size_t most_nodes)
-      : first_(first),
-        second_(second),
-        rulesets_{&first, &second},
-        teller_(family, rulesets_, names, {}, most_nodes) {}
-
-  Differences take() {
-    for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward}) {
-      const Diagram one = teller_.space().fate(first_, direction);
-      const Diagram other = teller_.space().fate(second_, direction);
-      if (one == other)
-        continue;
-      for (Fate a = filter::kAccepted; a <= filter::kAnyFate; a += filter::kAccepted)
-        for (Fate b = filter::kAccepted; b <= filter::kAnyFate; b += filter::kAccepted)
-          if (a != b)
-            tell(teller_.store().intersect(teller_.with(one, a), teller_.with(other, b)), direction,
-                 a, b);
-    }
-    if (teller_.too_large())
-      return {.lines = {}, .complete = false, .too_large = true};
-    differences_.complete = teller_.complete();
-    return std::move(differences_);
-  }
-
- private:
-  void tell(Diagram packets, Direction direction, Fate first, Fate second) {
-    for (const PacketLine& line : teller_.tell(packets, direction))
-      differences_.lines.push_back({.direction = direction,
-                                    .packets = line.packets,
-                                    .first = fmt::format("{} ({})", fate_text(first),
-                                                         place_text(walk(first_, line.example))),
-                                    .second = fmt::format("{} ({})", fate_text(second),
-                                                          place_text(walk(second_, line.example))),
-                                    .example = point_text(line.example),
-                                    .certain = (first & second) == 0 && !line.depends});
-  }
-
-  const filter::Ruleset& first_;
-  const filter::Ruleset& second_;
-  std::array<const filter::Ruleset*, 2> rulesets_;
-  FilterTeller teller_;
-  Differences differences_;
-};
-
-}  // namespace
-
-Differences compare(const filter::Ruleset& first, const filter::Ruleset& second,
-                    const Vocabulary& names, std::size_t most_nodes) {
-  const auto about = [&](Family family) {
-    return is_about(first, family) || is_about(second, family);
-  };
-  Differences v4;
-  if (about(Family::V4))
-    v4 = FamilyComparison(Family::V4, first, second, names, most_nodes).take();
-  if (!about(Family::V6))
-    return v4;
-  Differences v6 = FamilyComparison(Family::V6, first, second, names, most_nodes).take();
-  if (!about(Family::V4))
-    return v6;
-  if (v4.too_large || v6.too_large)
-    return {.lines = {}, .complete = false, .too_large = true};
-  return {join_families(std::move(v4.lines), std::move(v6.lines)), v4.complete && v6.complete};
 }
 
 }  // namespace quay

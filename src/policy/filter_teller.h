@@ -75,17 +75,4 @@ std::vector<Difference> join_families(std::vector<Difference> v4, std::vector<Di
 // Who decided in the end: "ip/filter/INPUT line 40", "inet/t/input policy".
 std::string place_text(const filter::Walk& walk);
 
-// The packets that two rulesets judge differently, incoming, outgoing and routed, of both families.
-struct Differences {
-  std::vector<Difference> lines;
-  bool complete = true;    // false: there are more
-  bool too_large = false;  // for an answer; there are no lines then
-
-  bool equal() const { return lines.empty() && !too_large; }
-};
-// `most_nodes`: see FilterSpace.
-Differences compare(const filter::Ruleset& first, const filter::Ruleset& second,
-                    const Vocabulary& names,
-                    std::size_t most_nodes = filter::FilterSpace::kMostNodes);
-
 }  // namespace quay

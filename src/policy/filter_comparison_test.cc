@@ -1,0 +1,121 @@
+#include "policy/filter_comparison.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "language/iptables_save.h"
+#include "language/nft_json.h"
+
+namespace quay {
+namespace {
+
+filter::Ruleset saved(const std::string& rules, const std::string& nat = "") {
+  const std::string text =
+      (nat.empty() ? "" : "*nat\n:PREROUTING ACCEPT [0:0]\n" + nat + "COMMIT\n") +
+      "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n" + rules +
+      "COMMIT\n";
+  const auto parsed = parse_iptables_save(text, "rules", Family::V4);
+  EXPECT_EQ(parsed.errors, std::vector<Error>{}) << text;
+  return parsed.value;
+}
+
+// A chain for incoming packets that drops; `rules` are expressions, one list for each rule.
+filter::Ruleset listed(const std::vector<std::string>& rules, const std::string& more = "") {
+  std::string text =
+      R"({"nftables": [{"table": {"family": "inet", "name": "t"}},
+{"chain": {"family": "inet", "table": "t", "name": "in", "type": "filter", "hook": "input",
+"prio": 0, "policy": "drop"}})" +
+      more;
+  for (const std::string& rule : rules)
+    text += R"(, {"rule": {"family": "inet", "table": "t", "chain": "in", "handle": 7, "expr": [)" +
+            rule + "]}}";
+  const auto parsed = parse_nft_json(text + "]}", "rules");
+  EXPECT_EQ(parsed.errors, std::vector<Error>{}) << text;
+  return parsed.value;
+}
+
+std::string text(const Differences& found) {
+  std::string lines;
+  for (const std::vector<Difference>* list : {&found.lines, &found.undecided})
+    for (const Difference& difference : *list)
+      lines +=
+          fmt::format("{}{}: {}, {}\n", difference.packets, difference.certain ? "" : " (perhaps)",
+                      difference.first, difference.second);
+  return lines;
+}
+
+void differ(const filter::Ruleset& first, const filter::Ruleset& second, const char* why) {
+  const Differences found = compare(first, second, {});
+  EXPECT_FALSE(found.equal()) << why;
+  for (const Difference& difference : found.lines)
+    EXPECT_FALSE(difference.certain) << why << ": " << difference.packets;
+  EXPECT_TRUE(compare(second, second, {}).equal()) << why << "\n"
+                                                   << text(compare(second, second, {}));
+}
+
+// What neither ruleset tells is never taken for equal.
+TEST(FilterComparison, ClaimsNothingOfWhatIsNotKnown) {
+  differ(saved("-A INPUT -p tcp -j NFQUEUE --queue-num 1\n"),
+         saved("-A INPUT -p tcp -j NFQUEUE --queue-num 2\n"), "other programs decide");
+  differ(saved("-A INPUT -p tcp -j TARPIT --tarpit\n"),
+         saved("-A INPUT -p tcp -j CHAOS --delude\n"), "targets that are not known");
+  differ(
+      listed({R"({"mangle": {"key": {"meta": {"key": "mark"}}, "value": {"ct": {"key": "mark"}}}},
+{"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": 5}}, {"accept": null})"}),
+      listed({R"({"mangle": {"key": {"meta": {"key": "mark"}}, "value": {"ct": {"key": "mark"}}}},
+{"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": 6}}, {"accept": null})"}),
+      "values that are not known");
+}
+
+// More marks than are followed.
+TEST(FilterComparison, ClaimsNothingBeyondWhatItFollows) {
+  const auto marks = [](int accepted) {
+    std::string rules;
+    for (int mark = 1; mark <= 9; ++mark)
+      rules += fmt::format("-A PREROUTING -p tcp --dport {} -j MARK --set-xmark {}\n", mark, mark);
+    const std::string text =
+        "*mangle\n:PREROUTING ACCEPT [0:0]\n" + rules + "COMMIT\n*filter\n:INPUT DROP [0:0]\n" +
+        fmt::format("-A INPUT -m mark --mark {} -j ACCEPT\nCOMMIT\n", accepted);
+    return parse_iptables_save(text, "rules", Family::V4).value;
+  };
+  EXPECT_FALSE(compare(marks(8), marks(9), {}).equal());
+  EXPECT_TRUE(compare(marks(8), marks(8), {}).equal());
+  EXPECT_FALSE(compare(marks(1), marks(2), {}).equal());
+}
+
+// nft's JSON shows a match of iptables by its name and place, which others may have as well.
+TEST(FilterComparison, HiddenParametersAreNeverEqual) {
+  const std::string rule = R"({"xt": {"type": "match", "name": "string"}}, {"accept": null})";
+  EXPECT_FALSE(compare(listed({rule}), listed({rule}), {}).equal());
+  const std::string target = R"({"xt": {"type": "target", "name": "TARPIT"}})";
+  EXPECT_FALSE(compare(listed({target}), listed({target}), {}).equal());
+}
+
+TEST(FilterComparison, SetsAreWhatIsInThem) {
+  const auto with_set = [](const std::string& element) {
+    return listed(
+        {R"({"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@s"}}, {"accept": null})"},
+        R"(, {"set": {"family": "inet", "table": "t", "name": "s", "type": "ipv4_addr", "flags": ["timeout"], "elem": [")" +
+            element + R"("]}})");
+  };
+  differ(with_set("192.0.2.1"), with_set("192.0.2.2"), "sets with other elements");
+}
+
+// "ct status dnat" asks what the ruleset's own translations did.
+TEST(FilterComparison, TranslatedIsWhatTheRulesetTranslates) {
+  const std::string accept = "-A INPUT -m conntrack --ctstate DNAT -j ACCEPT\n";
+  differ(saved(accept, "-A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 10.0.0.1\n"),
+         saved(accept), "what is translated");
+}
+
+TEST(FilterComparison, NamesWhatItTakesForTheSame) {
+  const std::string rule = "-A INPUT -p tcp -m string --string x --algo bm -j ACCEPT\n";
+  const Differences found = compare(saved(rule), saved("-A INPUT -p udp -j DROP\n" + rule), {});
+  EXPECT_TRUE(found.equal()) << text(found);
+  EXPECT_EQ(join(found.unknown, "; "),
+            "ip/filter/INPUT line 5: match string; ip/filter/INPUT line 6: match string");
+}
+
+}  // namespace
+}  // namespace quay
