@@ -423,32 +423,114 @@ bool can_update(const NftTable& from, const NftTable& to) {
   });
 }
 
+namespace {
+
+using Lines = std::vector<std::string>;
+
+// The counters, maps and chains of a table, without the chains' rules.
+std::set<std::string> objects(const NftTable& table) {
+  std::set<std::string> result;
+  for (const std::string& counter : table.counters)
+    result.insert("counter " + counter);
+  for (const auto& [name, map] : table.maps) {
+    result.insert(fmt::format("map {} of {}", name, map.type));
+    for (const auto& [key, verdict] : map.elements)
+      result.insert(fmt::format("map {}: {} : {}", name, key, verdict));
+  }
+  for (const auto& [name, rules] : table.chains)
+    result.insert("chain " + name);
+  return result;
+}
+
+// How the rules of one chain become those of another, in order: what stays is a longest common
+// subsequence, of which few rules are looked for at all: those between the first and the last that
+// differ.
+class ChainChanges {
+ public:
+  ChainChanges(const std::string& name, const Lines& from, const Lines& to, Lines& lines)
+      : name_(name), from_(from), to_(to), lines_(lines) {}
+
+  void tell() {
+    while (begin_ < std::min(from_.size(), to_.size()) && from_[begin_] == to_[begin_])
+      ++begin_;
+    std::size_t same_end = 0;
+    while (same_end < std::min(from_.size(), to_.size()) - begin_ &&
+           from_[from_.size() - 1 - same_end] == to_[to_.size() - 1 - same_end])
+      ++same_end;
+    const std::size_t from_end = from_.size() - same_end;
+    const std::size_t to_end = to_.size() - same_end;
+    measure(from_end, to_end);
+    std::size_t i = begin_;
+    std::size_t j = begin_;
+    while (i < from_end || j < to_end) {
+      if (i < from_end && j < to_end && from_[i] == to_[j]) {
+        ++i;
+        ++j;
+      } else if (j == to_end || (i < from_end && common(i + 1, j) >= common(i, j + 1))) {
+        line('-', i, from_[i]);
+        ++i;
+      } else {
+        line('+', j, to_[j]);
+        ++j;
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMostPairs = 4'000'000;  // 16 MB; beyond, nothing between stays
+
+  // For all ends of both, how many rules they have in common.
+  void measure(std::size_t from_end, std::size_t to_end) {
+    width_ = to_end - begin_ + 1;
+    const std::size_t height = from_end - begin_ + 1;
+    if (width_ * height > kMostPairs)
+      return;
+    common_.assign(width_ * height, 0);
+    for (std::size_t i = from_end; i-- > begin_;)
+      for (std::size_t j = to_end; j-- > begin_;)
+        common_[(i - begin_) * width_ + j - begin_] =
+            from_[i] == to_[j] ? common(i + 1, j + 1) + 1
+                               : std::max(common(i + 1, j), common(i, j + 1));
+  }
+  std::uint32_t common(std::size_t i, std::size_t j) const {
+    return common_.empty() ? 0 : common_[(i - begin_) * width_ + j - begin_];
+  }
+  void line(char sign, std::size_t position, const std::string& rule) {
+    lines_.push_back(fmt::format("{} chain {} rule {}: {}", sign, name_, position + 1, rule));
+  }
+
+  const std::string& name_;
+  const Lines& from_;
+  const Lines& to_;
+  Lines& lines_;
+  std::size_t begin_ = 0;  // of what differs
+  std::size_t width_ = 0;
+  std::vector<std::uint32_t> common_;
+};
+
+}  // namespace
+
 std::vector<std::string> differences(const NftTable& from, const NftTable& to) {
-  std::vector<std::string> lines;
-  const auto flat = [](const NftTable& table) {
-    std::set<std::string> result;
-    for (const std::string& counter : table.counters)
-      result.insert("counter " + counter);
-    for (const auto& [name, map] : table.maps) {
-      result.insert(fmt::format("map {} of {}", name, map.type));
-      for (const auto& [key, verdict] : map.elements)
-        result.insert(fmt::format("map {}: {} : {}", name, key, verdict));
-    }
-    for (const auto& [name, rules] : table.chains) {
-      result.insert("chain " + name);
-      for (std::size_t i = 0; i < rules.size(); ++i)
-        result.insert(fmt::format("chain {} rule {}: {}", name, i + 1, rules[i]));
-    }
-    return result;
-  };
-  const std::set<std::string> a = flat(from);
-  const std::set<std::string> b = flat(to);
+  Lines lines;
+  const std::set<std::string> a = objects(from);
+  const std::set<std::string> b = objects(to);
   for (const std::string& line : a)
     if (!b.contains(line))
       lines.push_back("- " + line);
   for (const std::string& line : b)
     if (!a.contains(line))
       lines.push_back("+ " + line);
+  static const Lines nothing;
+  const auto rules_of = [](const NftTable& table, const std::string& name) -> const Lines& {
+    const auto chain = table.chains.find(name);
+    return chain == table.chains.end() ? nothing : chain->second;
+  };
+  std::set<std::string> names;
+  for (const NftTable* table : {&from, &to})
+    for (const auto& [name, rules] : table->chains)
+      names.insert(name);
+  for (const std::string& name : names)
+    ChainChanges(name, rules_of(from, name), rules_of(to, name), lines).tell();
   return lines;
 }
 

@@ -105,7 +105,8 @@ bool is_limit_set(std::string_view name);
 Result<NftListing> parse_nft_listing(std::string_view text);
 
 // How two tables differ, a line each, "-" for what is only in the first and "+" for what is only
-// in the second; empty when they are equal.
+// in the second; empty when they are equal. A rule between others moves none of them; its number is
+// the one in its own table.
 std::vector<std::string> differences(const NftTable& from, const NftTable& to);
 
 }  // namespace quay

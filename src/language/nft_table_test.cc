@@ -1,7 +1,12 @@
 #include "language/nft_table.h"
 
-#include <gtest/gtest.h>
+#include <algorithm>
+#include <ranges>
 
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "base/text.h"
 #include "policy/compile.h"
 #include "tests/support/listing.h"
 #include "tests/support/shipped.h"
@@ -56,6 +61,51 @@ TEST(NftTable, AListingWithSomethingUnknownIsNotSound) {
   EXPECT_FALSE(change("\t\taccept\n", "").sound()) << "an input chain without rules";
   EXPECT_FALSE(parse_nft_listing("table ip filter {\n}\n"));
   EXPECT_FALSE(parse_nft_listing("table inet quaymaster {\n\tchain input {\n"));
+}
+
+TEST(NftTable, DifferencesAreThoseRulesAlone) {
+  const auto told = [](std::vector<std::string> from, std::vector<std::string> to) {
+    NftTable before;
+    NftTable after;
+    before.chains["input"] = std::move(from);
+    after.chains["input"] = std::move(to);
+    return join(differences(before, after), "; ");
+  };
+  EXPECT_EQ(told({"a", "b"}, {"a", "b"}), "");
+  EXPECT_EQ(told({"a", "b"}, {"x", "a", "b"}), "+ chain input rule 1: x");
+  EXPECT_EQ(told({"a", "b", "c"}, {"a", "c"}), "- chain input rule 2: b");
+  EXPECT_EQ(told({"a", "b", "c"}, {"a", "x", "c"}),
+            "- chain input rule 2: b; + chain input rule 2: x");
+  EXPECT_EQ(told({"a", "b", "c", "d"}, {"b", "c", "d", "a"}),
+            "- chain input rule 1: a; + chain input rule 4: a");
+  EXPECT_EQ(told({"a", "b", "c", "d", "e"}, {"x", "b", "d", "y", "e", "z"}),
+            "- chain input rule 1: a; + chain input rule 1: x; - chain input rule 3: c; "
+            "+ chain input rule 4: y; + chain input rule 6: z");
+  EXPECT_EQ(told({"a", "a"}, {"a"}), "- chain input rule 2: a");
+}
+
+// Whatever the edit: without the lines of "-", and with those of "+", one is the other.
+RC_GTEST_PROP(NftTable, DifferencesLeadFromOneToTheOther, ()) {
+  const auto rules =
+      rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>("a", "b", "c"));
+  const auto from = *rules;
+  const auto to = *rules;
+  NftTable before;
+  NftTable after;
+  before.chains["input"] = from;
+  after.chains["input"] = to;
+  std::vector<std::string> left = from;
+  const std::vector<std::string> lines = differences(before, after);
+  const auto place = [&](const std::string& line) {
+    return left.begin() + static_cast<std::ptrdiff_t>(std::stoul(line.substr(19))) - 1;
+  };
+  for (const std::string& line : lines | std::views::reverse)
+    if (line.starts_with("- chain input rule "))
+      left.erase(place(line));
+  for (const std::string& line : lines)
+    if (line.starts_with("+ chain input rule "))
+      left.insert(place(line), line.substr(line.find(':') + 2));
+  RC_ASSERT(left == to);
 }
 
 }  // namespace
