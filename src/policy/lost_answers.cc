@@ -134,25 +134,15 @@ bool translates(const filter::Ruleset& ruleset) {
 
 constexpr std::array kDirections{Direction::In, Direction::Out, Direction::Forward};
 
-std::vector<filter::Box> questions(Family family) {
-  std::vector<filter::Box> boxes;
-  for (const Exchange& exchange : exchanges(family))
-    for (const Direction direction : kDirections) {
-      boxes.push_back(usual(direction, family, State::New, exchange.first));
-      boxes.push_back(usual(direction, family, State::Established, exchange.answer));
-    }
-  return boxes;
-}
-
 class FamilyAnswers {
  public:
-  FamilyAnswers(Family family, const filter::Ruleset& live, const Vocabulary& names)
-      : family_(family),
+  FamilyAnswers(filter::FilterSpace& space, const filter::Ruleset& live, const Vocabulary& names)
+      : family_(space.family()),
         live_(live),
         rulesets_{&live},
         names_(names),
-        questions_(questions(family)),
-        space_(family, rulesets_, questions_) {}
+        questions_(answer_questions(family_)),
+        space_(space) {}
 
   LostAnswers take() {
     for (const Direction direction : kDirections) {
@@ -181,7 +171,7 @@ class FamilyAnswers {
   std::array<const filter::Ruleset*, 1> rulesets_;
   const Vocabulary& names_;
   std::vector<filter::Box> questions_;
-  filter::FilterSpace space_;
+  filter::FilterSpace& space_;
   LostAnswers found_;
   bool too_large_ = false;
 };
@@ -242,10 +232,19 @@ void FamilyAnswers::tell(Direction direction, const Exchange& exchange,
 
 }  // namespace
 
-LostAnswers lost_answers(const filter::Ruleset& live, const Vocabulary& names) {
-  LostAnswers v4 = FamilyAnswers(Family::V4, live, names).take();
-  LostAnswers v6 = FamilyAnswers(Family::V6, live, names).take();
-  return {join_families(std::move(v4.flows), std::move(v6.flows)), v4.complete && v6.complete};
+std::vector<filter::Box> answer_questions(Family family) {
+  std::vector<filter::Box> boxes;
+  for (const Exchange& exchange : exchanges(family))
+    for (const Direction direction : kDirections) {
+      boxes.push_back(usual(direction, family, State::New, exchange.first));
+      boxes.push_back(usual(direction, family, State::Established, exchange.answer));
+    }
+  return boxes;
+}
+
+LostAnswers lost_answers(filter::FilterSpace& space, const filter::Ruleset& live,
+                         const Vocabulary& names) {
+  return FamilyAnswers(space, live, names).take();
 }
 
 }  // namespace quay

@@ -1,5 +1,7 @@
 #include "policy/lost_answers.h"
 
+#include <array>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +16,10 @@ std::string lost(const std::string& rules) {
       "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n" + rules + "COMMIT\n",
       "rules", Family::V4);
   EXPECT_TRUE(parsed.ok());
-  const LostAnswers found = lost_answers(parsed.value, {});
+  const std::array<const filter::Ruleset*, 1> rulesets{&parsed.value};
+  const std::vector<filter::Box> questions = answer_questions(Family::V4);
+  filter::FilterSpace space(Family::V4, rulesets, questions);
+  const LostAnswers found = lost_answers(space, parsed.value, {});
   EXPECT_TRUE(found.complete);
   std::string text;
   for (const Difference& flow : found.flows)
@@ -39,25 +44,25 @@ TEST(LostAnswers, AreNoneWhereEstablishedFlowsPass) {
 
 TEST(LostAnswers, AreToldByTheFlow) {
   EXPECT_EQ(lost("-A INPUT -p tcp --dport 22 -j ACCEPT\n"),
-            "in tcp 22, IPv4: accepts (ip/filter/INPUT line 5), answer drops (ip/filter/OUTPUT "
+            "in tcp 22: accepts (ip/filter/INPUT line 5), answer drops (ip/filter/OUTPUT "
             "policy)\n");
   EXPECT_EQ(lost("-A INPUT -p tcp --dport 22 -j ACCEPT\n"
                  "-A OUTPUT -d 10.0.0.0/8 -p tcp --sport 22 -j ACCEPT\n"),
-            "in tcp 22 source not 10.0.0.0/8,127.0.0.0/8, IPv4: accepts (ip/filter/INPUT line 5), "
+            "in tcp 22 source not 10.0.0.0/8,127.0.0.0/8: accepts (ip/filter/INPUT line 5), "
             "answer drops "
             "(ip/filter/OUTPUT policy)\n");
   EXPECT_EQ(lost("-A INPUT -p icmp --icmp-type 8 -j ACCEPT\n"),
-            "in icmp type 8 code 0, IPv4: accepts (ip/filter/INPUT line 5), answer drops "
+            "in icmp type 8 code 0: accepts (ip/filter/INPUT line 5), answer drops "
             "(ip/filter/OUTPUT policy)\n");
   EXPECT_EQ(lost("-A FORWARD -i eth0 -o eth1 -p udp --dport 53 -j ACCEPT\n"),
-            "forward udp 53 from eth0 to eth1, IPv4: accepts (ip/filter/FORWARD line 5), answer "
+            "forward udp 53 from eth0 to eth1: accepts (ip/filter/FORWARD line 5), answer "
             "drops (ip/filter/FORWARD policy)\n");
 }
 
 TEST(LostAnswers, WhereAnAtomDecidesTheyArePerhaps) {
   EXPECT_EQ(lost("-A INPUT -p tcp --dport 22 -j ACCEPT\n"
                  "-A OUTPUT -m string --algo bm --string x -j ACCEPT\n"),
-            "in tcp 22, IPv4: accepts (ip/filter/INPUT line 5), answer drops (ip/filter/OUTPUT "
+            "in tcp 22: accepts (ip/filter/INPUT line 5), answer drops (ip/filter/OUTPUT "
             "policy) perhaps\n");
 }
 

@@ -36,11 +36,17 @@ class FamilyProof {
       : policy_(policy),
         live_(live),
         rulesets_{&policy, &live},
-        teller_(family, rulesets_, names, {}, most_nodes) {}
+        names_(names),
+        questions_(answer_questions(family)),
+        teller_(family, rulesets_, names, questions_, most_nodes) {}
 
   Proof take() {
     for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
       look_at(direction);
+    LostAnswers lost = lost_answers(teller_.space(), live_, names_);
+    proof_.lost = std::move(lost.flows);
+    if (!lost.complete)
+      proof_.unknown.emplace_back("not all flows could be followed to their answers");
     proof_.complete = teller_.complete();
     proof_.too_large = teller_.too_large();
     return std::move(proof_);
@@ -56,6 +62,8 @@ class FamilyProof {
   const filter::Ruleset& policy_;
   const filter::Ruleset& live_;
   std::array<const filter::Ruleset*, 2> rulesets_;
+  const Vocabulary& names_;
+  std::vector<filter::Box> questions_;
   FilterTeller teller_;
   Proof proof_;
 };
@@ -135,12 +143,13 @@ Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary
   proof.differences = join_families(std::move(proof.differences), std::move(second.differences));
   proof.closed = join_families(std::move(proof.closed), std::move(second.closed));
   proof.opened = join_families(std::move(proof.opened), std::move(second.opened));
-  LostAnswers lost = lost_answers(live, names);
-  proof.lost = std::move(lost.flows);
+  proof.lost = join_families(std::move(proof.lost), std::move(second.lost));
   proof.complete = proof.complete && second.complete;
-  proof.unknown = unknown_in(live);
-  if (!lost.complete)
-    proof.unknown.emplace_back("not all flows could be followed to their answers");
+  std::vector<std::string> unknown = unknown_in(live);
+  // What one family could not tell, or both could not.
+  std::ranges::move(proof.unknown.empty() ? second.unknown : proof.unknown,
+                    std::back_inserter(unknown));
+  proof.unknown = std::move(unknown);
   proof.outside = live.outside;
   return proof;
 }
