@@ -334,7 +334,7 @@ int list_services(const Context& context, const std::string& id) {
     if (service == nullptr) {
       context.err << fmt::format("quaymaster: there is no service `{}`{}\n", id,
                                  suggestion(id, catalogue.value.service_ids()));
-      return kUsage;
+      return kFailed;
     }
     if (context.json)
       print_json(context, to_json(*service));

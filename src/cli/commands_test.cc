@@ -115,7 +115,7 @@ TEST_F(Commands, AWrongCatalogueFileIsAFault) {
 }
 
 TEST_F(Commands, ServicesKnowTheirNames) {
-  EXPECT_EQ(list_services(context(false), "mqt"), kUsage);
+  EXPECT_EQ(list_services(context(false), "mqt"), kFailed);
   EXPECT_EQ(err.str(), "quaymaster: there is no service `mqt` (did you mean `mqtt`?)\n");
   EXPECT_EQ(list_services(context(true), "ssh"), kDone);
   EXPECT_TRUE(out.str().starts_with(R"({"id":"ssh","title":"Secure shell",)")) << out.str();

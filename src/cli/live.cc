@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <ranges>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -52,7 +53,7 @@ int refused(const LiveContext& context, const ApiResponse& response, const json:
     for (const std::string& line : texts(body, "changed"))
       context.base.err << "  that change " << line << '\n';
   }
-  return response.status == 400 || response.status == 404 ? kUsage : kFailed;
+  return response.status == 400 ? kUsage : kFailed;
 }
 
 // A good answer's body; else what to exit with.
@@ -511,7 +512,7 @@ int delete_number(const LiveContext& context, std::size_t number, bool yes) {
   if (number == 0 || number > rules.size()) {
     context.base.err << fmt::format("quaymaster: there is no rule {}: they are numbered 1 to {}\n",
                                     number, rules.size());
-    return kUsage;
+    return kFailed;
   }
   const json::value& rule = rules[number - 1];
   const bool own = text(rule.at("origin"), "kind") == "rule";
@@ -530,6 +531,16 @@ int delete_number(const LiveContext& context, std::size_t number, bool yes) {
   return carry_out(context, std::move(change), false, !yes);
 }
 
+namespace {
+
+// The position of an own rule among them; 0 for other rules.
+std::int64_t own_position(const json::value& rule) {
+  const json::value& origin = rule.at("origin");
+  return text(origin, "kind") == "rule" ? origin.at("number").to_number<std::int64_t>() : 0;
+}
+
+}  // namespace
+
 int complete(const LiveContext& context, const std::string& what) {
   const std::string target = what == "services"     ? "/v1/services"
                              : what == "interfaces" ? "/v1/status"
@@ -541,13 +552,20 @@ int complete(const LiveContext& context, const std::string& what) {
   const json::value body = json::parse(response->body, error);
   if (error)
     return kDone;
+  std::set<std::int64_t> positions;
   for (const json::value& service : list(body, "services")) {
     context.base.out << text(service, "id") << '\n';
     for (const json::value& function : list(service, "functions"))
       context.base.out << text(service, "id") << '.' << text(function, "id") << '\n';
   }
   for (const json::value& rule : list(body, "rules"))
-    context.base.out << rule.at("number").as_int64() << '\n';
+    if (what == "positions")
+      positions.insert(own_position(rule));
+    else
+      context.base.out << rule.at("number").as_int64() << '\n';
+  positions.erase(0);
+  for (const std::int64_t position : positions)
+    context.base.out << position << '\n';
   if (what == "interfaces")
     for (const auto& [name, interface] : body.at("interfaces").as_object())
       context.base.out << std::string(name) << '\n';

@@ -43,8 +43,8 @@ int make_change(const LiveContext& context, const boost::json::object& change, b
 // Deletes a numbered rule after showing it and asking (y|n), unless `yes`.
 int delete_number(const LiveContext& context, std::size_t number, bool yes);
 
-// Words for the shell's completion, one a line: "services", "interfaces", "rules". Says nothing
-// when the daemon does not answer.
+// Words for the shell's completion, one a line: "services", "interfaces", "rules", and "positions"
+// among own rules. Says nothing when the daemon does not answer.
 int complete(const LiveContext& context, const std::string& what);
 
 }  // namespace quay

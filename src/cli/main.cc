@@ -18,6 +18,7 @@
 #include "cli/analyze.h"
 #include "cli/commands.h"
 #include "cli/daemon_client.h"
+#include "cli/examples.h"
 #include "cli/live.h"
 #include "cli/service_arguments.h"
 #include "host/live_filter.h"
@@ -67,6 +68,8 @@ class Verbs {
  private:
   CLI::App* add(CLI::App& parent, const char* name, const char* description, Work work) {
     CLI::App* verb = parent.add_subcommand(name, description)->group("Verbs");
+    const std::string below = &parent == &app_ ? "" : parent.get_name() + " ";
+    verb->footer([path = below + name] { return quay::help_ending(path); });
     verb->add_flag("--json", arguments_.json, "Print JSON (docs/json.md)");
     verb->callback([this, work = std::move(work)] { work_ = work; });
     return verb;
@@ -173,9 +176,6 @@ void Verbs::add_switches() {
       ->option_text("ID,ID")
       ->delimiter(',')
       ->allow_extra_args(false);
-  profile->footer(
-      "Switching enhanced on closes what it closes by default and opens what was closed by hand:\n"
-      "  quaymaster profile enhanced --keep mqtt,ssh");
 
   const auto list = [](const quay::Context&, const quay::LiveContext& live) {
     return quay::show_interfaces(live);
@@ -236,18 +236,12 @@ void Verbs::add_services() {
     quay::add_service_options(*verb, arguments_.service);
     return verb;
   };
-  changing("enable", "Want it: its ports open", {{"enabled", true}})
-      ->footer(
-          "An optional service is told where, when there is a choice:\n"
-          "  quaymaster service enable mqtt --on lan --from 192.168.1.0/24");
+  changing("enable", "Want it: its ports open", {{"enabled", true}});
   changing("disable", "Do not want it: its ports close", {{"enabled", false}});
   changing("expose", "Open its ports", {{"exposed", true}});
   changing("hide", "Close its ports; its unit is left alone", {{"exposed", false}});
   CLI::App* set = changing("set", "Set its port, or where it is exposed", {});
   set->add_option("KEY=VALUE", arguments_.service.settings, "port=47809, clients=49152-65535");
-  set->footer(
-      "  quaymaster service set bacnet port=47809\n"
-      "  quaymaster service set ssh --from 10.0.0.0/8 --reason \"only the office\"");
 }
 
 void Verbs::add_rules() {
@@ -340,15 +334,6 @@ void Verbs::add_offline() {
               [this](const quay::Context& context, const quay::LiveContext&) {
                 return analyze_filters(context, arguments_);
               });
-  analyze->footer(
-      "A file is what `nft -j list ruleset`, iptables-save or ip6tables-save wrote, or a folder "
-      "such\n"
-      "as /etc/ufw or /etc/firewalld:\n"
-      "  quaymaster analyze rules.v4\n"
-      "  quaymaster analyze --live                 what this host's kernel has, for root\n"
-      "  quaymaster analyze rules.v4 rules.v6      the two halves of one filter\n"
-      "  quaymaster analyze before.v4 after.v4     the packets that they judge differently\n"
-      "  quaymaster analyze --live before.json     the same with the kernel's");
   analyze->add_option("FILE", arguments_.words, "A filter; two are compared")->expected(0, 2);
   analyze->add_flag("--live", arguments_.live, "The packet filter that this host's kernel has");
   CLI::App* explain =
@@ -356,11 +341,6 @@ void Verbs::add_offline() {
               [this](const quay::Context& context, const quay::LiveContext&) {
                 return quay::explain_packet(context, arguments_.words, arguments_.policy);
               });
-  explain->footer(
-      "A packet is a sentence; what is left out means any:\n"
-      "  quaymaster explain in on eth1 1883/tcp from 203.0.113.7\n"
-      "  quaymaster explain out on eth0 47808/udp sport 47808 to 10.1.0.255\n"
-      "  quaymaster explain in icmp type echo-request");
   explain->add_option("PACKET", arguments_.words, "The packet")->required();
   explain->add_option("--policy", arguments_.policy, kPolicyHelp)->option_text("FILE");
   offline("services", "Show the services that the catalogue knows, or one in full",
@@ -508,9 +488,9 @@ int main(int argc, char** argv) try {
   app.set_version_flag("--version", "quaymaster " QUAY_VERSION);
   app.require_subcommand(1);
   app.get_formatter()->label("SUBCOMMAND", "VERB");
-  app.footer("`quaymaster VERB --help` tells more; quaymaster(1) tells all.");
   Arguments arguments;
   const Verbs verbs(app, arguments);
+  app.footer("`quaymaster VERB --help` tells more; quaymaster(1) tells all.");
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (wrong_verb(app, words))
     return quay::kUsage;

@@ -105,8 +105,10 @@ Result<void> Editor::add(std::size_t position) {
 Result<void> Editor::operator()(InsertRule where) {
   const std::size_t count = policy().rules.size();
   if (where.position == 0 || where.position > std::max<std::size_t>(count, 1))
-    return fail(fmt::format("there is no position {}: own rules are numbered 1 to {}",
-                            where.position, count));
+    return fail(count == 0 ? fmt::format("there is no position {}: there are no own rules yet",
+                                         where.position)
+                           : fmt::format("there is no position {}: own rules are numbered 1 to {}",
+                                         where.position, count));
   return add(where.position - 1);
 }
 
