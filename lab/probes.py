@@ -4,7 +4,7 @@
     probes.py ssh=192.168.10.1 mdns=eth0 standin=fd00:10::1/udp/2541 ...
 
 Every probe runs at the same time and has two seconds. Prints a JSON object: probe to true
-(answered in its protocol) or false (silence, refusal, or nonsense)."""
+(answered in its protocol), "refused" (the other side said no) or false (silence, or nonsense)."""
 
 import json
 import smtplib
@@ -277,6 +277,8 @@ PROBES = {f.__name__: f for f in (
 def run(name, target, results):
     try:
         results[f"{name}={target}"] = bool(PROBES[name](target))
+    except ConnectionRefusedError:
+        results[f"{name}={target}"] = "refused"
     except (OSError, IndexError, smtplib.SMTPException):
         results[f"{name}={target}"] = False
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -38,6 +39,17 @@ NamedText named(Files& files, const std::string& path) {
   return {path, files.read(path).value_or("")};
 }
 
+// By ufw.conf, which a shell reads: the last word counts. Without the file nothing is said.
+bool is_enabled(std::string_view conf) {
+  bool enabled = true;
+  for (const std::string_view line : split(conf, '\n'))
+    if (std::string word = upper(std::string(trim(line))); word.starts_with("ENABLED=")) {
+      std::erase_if(word, [](char c) { return c == '"' || c == '\''; });
+      enabled = word == "ENABLED=YES";
+    }
+  return enabled;
+}
+
 Parsed<filter::Ruleset> load_ufw(Files& files, const std::string& folder) {
   const PortNames ports = load_port_names(files);
   const std::string defaults = folder + "/../default/ufw";
@@ -51,7 +63,12 @@ Parsed<filter::Ruleset> load_ufw(Files& files, const std::string& folder) {
   Parsed<filter::Ruleset> v4 = load(".rules", Family::V4);
   Parsed<filter::Ruleset> v6 = load("6.rules", Family::V6);
   std::ranges::move(v6.errors, std::back_inserter(v4.errors));
-  return {join(std::move(v4.value), std::move(v6.value)), std::move(v4.errors)};
+  filter::Ruleset both = join(std::move(v4.value), std::move(v6.value));
+  if (!is_enabled(files.read(folder + "/ufw.conf").value_or("")))
+    both.outside.push_back(fmt::format(
+        "{}/ufw.conf does not enable ufw: the kernel has these rules only after `ufw enable`",
+        folder));
+  return {std::move(both), std::move(v4.errors)};
 }
 
 // Every XML file of a folder of firewalld's, and firewalld.conf.

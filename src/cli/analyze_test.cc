@@ -77,6 +77,26 @@ TEST_F(Analyze, ReadsFoldersOfFirewalld) {
   EXPECT_NE(out.str().find("8080"), std::string::npos) << out.str();
 }
 
+TEST_F(Analyze, ReadsUfwsFolderAndSaysWhenItIsOff) {
+  files.content["/etc/ufw/../default/ufw"] =
+      "IPV6=no\nDEFAULT_INPUT_POLICY=DROP\nDEFAULT_OUTPUT_POLICY=ACCEPT\n"
+      "DEFAULT_FORWARD_POLICY=DROP\n";
+  for (const std::string kind : {"ufw", "ufw6"})
+    for (const std::string part : {"before", "user", "after"})
+      files.content["/etc/ufw/" + part + (kind == "ufw" ? ".rules" : "6.rules")] =
+          "*filter\n:" + kind + "-" + part + "-input - [0:0]\n-A " + kind + "-" + part +
+          "-input -p tcp --dport 8080 -j ACCEPT\nCOMMIT\n";
+  files.content["/etc/ufw/ufw.conf"] = "# comment\nENABLED=\"yes\"\n";
+  run({"/etc/ufw"});
+  EXPECT_EQ(err.str(), "");
+  EXPECT_NE(out.str().find("8080"), std::string::npos) << out.str();
+  EXPECT_EQ(out.str().find("does not enable"), std::string::npos) << out.str();
+  files.content["/etc/ufw/ufw.conf"] = "ENABLED=no\n";
+  run({"/etc/ufw"});
+  EXPECT_NE(out.str().find("/etc/ufw/ufw.conf does not enable ufw"), std::string::npos)
+      << out.str();
+}
+
 TEST_F(Analyze, NamesWhatItCannotRead) {
   EXPECT_EQ(run({"/nowhere"}), kFailed);
   EXPECT_EQ(err.str(), "quaymaster: /nowhere: No such file or directory\n");

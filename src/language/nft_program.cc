@@ -156,12 +156,18 @@ void ProgramReader::read_table(const nft::Table& table) {
   }
   filter::Table read{
       .family = *family, .name = table.name, .dormant = (table.flags & NFT_TABLE_F_DORMANT) != 0};
+  if (*family == filter::TableFamily::Bridge || *family == filter::TableFamily::Arp)
+    outside(read, "frames of a link, not packets");
   for (const std::string& what : table.unknown)
     outside(read, what + " is not understood");
   for (const std::string& flowtable : table.flowtables)
     outside(read, fmt::format("flowtable {}: the flows in it pass by every chain", flowtable));
   std::map<std::string, std::size_t> chains;
   for (const nft::Chain& chain : table.chains) {
+    if (chain.hook && chain.hook->type == "route")
+      outside(read, fmt::format("chain {}: what it marks may leave by another route, which is not "
+                                "modelled",
+                                chain.name));
     if ((chain.flags & NFT_CHAIN_HW_OFFLOAD) != 0)
       outside(read, fmt::format("chain {} is also run by the network card", chain.name));
     chains.emplace(chain.name, read.chains.size());

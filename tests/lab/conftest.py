@@ -84,7 +84,7 @@ class Lab:
 
     def probe(self, host, expected):
         """Asks real questions from a host ("lan", "wan", "gateway") and compares the answers with
-        what is expected. A daemon that has just booted may need a moment to speak, so what
+        what is expected: True, False for silence, "refused". A daemon that has just booted may need a moment to speak, so what
         should answer is asked again; what should be silent gets no second chance."""
         answers = {}
         for _ in range(5):
@@ -95,7 +95,7 @@ class Lab:
                 out = self.host(host, "python3", str(SOURCE / "lab/probes.py"), *asked).stdout
             answers.update(json.loads(out))
             wrong = {p for p in expected if answers[p] != expected[p]}
-            if not wrong or any(answers[p] for p in wrong):
+            if not wrong or any(answers[p] is True for p in wrong):
                 break
             time.sleep(1)
         assert answers == expected

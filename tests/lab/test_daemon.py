@@ -90,6 +90,67 @@ def test_other_ports_by_number_and_back_by_their_syntax(gateway):
     assert "49152" not in gateway.gateway("cat /etc/quaymaster/policy.toml")
 
 
+def test_own_rules_by_verbs(gateway):
+    """Each verb of ufw's grammar, held against a real Modbus server."""
+    gateway.policy(INTERFACES)
+    modbus = {f"modbus={LAN}", f"modbus={LAN6}"}
+
+    def answers(what):
+        gateway.gateway("conntrack -F 2> /dev/null")
+        gateway.probe("lan", dict.fromkeys(modbus, what))
+
+    answers(False)
+    gateway.gateway("quaymaster allow 502/tcp")
+    answers(True)
+    gateway.gateway("quaymaster insert 1 reject proto tcp from any to any port 502")
+    answers("refused")
+    gateway.gateway("quaymaster delete reject proto tcp from any to any port 502")
+    answers(True)
+    gateway.gateway("quaymaster prepend deny proto tcp from 192.168.10.0/24 to any port 502")
+    gateway.probe("lan", {f"modbus={LAN}": False, f"modbus={LAN6}": True})
+    gateway.gateway("quaymaster deny 502/tcp")  # takes the place of the rule that allowed it
+    answers(False)
+    gateway.gateway("quaymaster delete 1 --yes; quaymaster limit 502/tcp")
+    for attempt in range(7):
+        gateway.probe("lan", {f"modbus={LAN}": True if attempt < 5 else "refused"})
+    gateway.probe("lan", {f"modbus={LAN6}": True})  # another source, another count
+
+
+def test_interfaces_and_ports_by_verbs(gateway):
+    gateway.policy(INTERFACES)
+    gateway.gateway("quaymaster service enable mqtt --on wan")
+    gateway.probe("lan", {f"mqtt={LAN}": False})
+    # The operator's names change places: what was open on one side is open on the other.
+    gateway.gateway("quaymaster interface set lan=eth1 wan=eth0")
+    gateway.probe("lan", {f"mqtt={LAN}": True})
+    gateway.probe("wan", {f"mqtt={WAN}": False})
+    out = gateway.gateway("quaymaster interface remove wan 2>&1", check=False)
+    assert "service mqtt is exposed on wan" in out
+    gateway.policy(INTERFACES)
+    gateway.gateway("quaymaster service enable bacnet --on lan")
+    gateway.probe("lan", {f"bacnet={LAN}": True})
+    gateway.gateway("quaymaster service set bacnet port=47809")
+    gateway.gateway("conntrack -F 2> /dev/null")
+    gateway.probe("lan", {f"bacnet={LAN}": False})
+    gateway.gateway("quaymaster service set bacnet port=47808 --from 192.168.10.99")
+    gateway.probe("lan", {f"bacnet={LAN}": False})
+    gateway.gateway("quaymaster service set bacnet --from any")
+    gateway.probe("lan", {f"bacnet={LAN}": True})
+
+
+def test_plan_and_apply_of_a_file(gateway):
+    gateway.policy(INTERFACES)
+    new = INTERFACES + '[services.mqtt]\nenabled = true\non = ["lan"]\n'
+    gateway.gateway(f"cat > /root/new.toml <<'END'\n{new}\nEND")
+    out = gateway.gateway("quaymaster plan /root/new.toml")
+    assert "Opens   1883/tcp in on lan (service mqtt)" in out
+    gateway.probe("lan", {f"mqtt={LAN}": False})
+    gateway.gateway("quaymaster apply /root/new.toml")
+    gateway.probe("lan", {f"mqtt={LAN}": True})
+    assert gateway.gateway("quaymaster service list | grep -c mqtt").strip() == "2"
+    assert "open on lan" in gateway.gateway("quaymaster service show mqtt")
+
+
 def test_switching_enhanced_on(gateway):
     gateway.policy('profile = "standard"\n' + INTERFACES +
                    "[services.mqtt]\nenabled = true\n[services.ssh]\nexposed = false\n")

@@ -205,7 +205,8 @@ def test_without_rules_everything_answers(lab, dynamic):
 
 
 @pytest.mark.parametrize("profile", ["enhanced", "standard"])
-@pytest.mark.parametrize("where", [[], ["lan"], ["lan", "wan"]], ids=["closed", "lan", "both"])
+@pytest.mark.parametrize("where", [[], ["lan"], ["wan"], ["lan", "wan"]],
+                         ids=["closed", "lan", "wan", "both"])
 def test_from_outside(lab, dynamic, profile, where):
     def is_open(host, question, service):
         if question in questions(host, INTERNAL | dynamic):
@@ -228,6 +229,29 @@ def test_from_outside(lab, dynamic, profile, where):
             assert said[f"in on {host} {packet}"] == verdict, question
     # The gateway's own programs reach all of it at any time.
     lab.probe("gateway", dict.fromkeys(questions("gateway", EVERYTHING | dynamic), True))
+
+
+@pytest.mark.parametrize("profile", ["enhanced", "standard"])
+def test_hidden_services(lab, profile):
+    """Wanted and not exposed: nobody outside reaches them, and what they send leaves."""
+    text = f'profile = "{profile}"\n' + INTERFACES + "".join(
+        f"[services.{service}]\nenabled = true\nexposed = false\n" for service in SWITCHES
+        if service != "ssh") + "[services.ssh]\nexposed = false\n"
+    enforce(lab, text)
+    for host in ("lan", "wan"):
+        asked = questions(host, OFFERED)
+        lab.probe(host, {q: service == "lon-ip70" for q, (_, service) in asked.items()})
+    lab.probe("gateway", {"bacnet_all=192.168.10.255": True, "bacnet=192.168.10.11": True})
+
+
+def test_chosen_ports_are_answered(lab):
+    """A port of the operator's choice opens in the place of the usual one."""
+    enforce(lab, INTERFACES + '[services.lon.functions.rni]\nenabled = true\nport = 1099\n'
+            '[services.lon]\nenabled = true\non = ["lan"]\n')
+    # A stand-in listens on 1099, for the CMS: here it stands for an RNI that was moved there.
+    lab.probe("lan", {"standin=192.168.10.1/tcp/1099": True, "standin=fd00:10::1/tcp/1099": True,
+                      "standin=192.168.10.1/tcp/1630": False})
+    lab.probe("wan", {f"standin={WAN_GATEWAY[0]}/tcp/1099": False})
 
 
 @pytest.mark.parametrize("port", ["47808", "41797"])
