@@ -145,13 +145,25 @@ std::vector<FamilyBoxes> pair_families(const std::vector<Box>& v4, const std::ve
   return pairs;
 }
 
+namespace {
+
+// "22,443", or where that is shorter "all but 53,123".
+std::string ports_text(const PortSet& ports) {
+  const PortSet others = PortSet({{0, 65535}}).subtract(ports);
+  if (others.empty() || ports.intervals().size() <= others.intervals().size())
+    return to_text(ports);
+  return "all but " + to_text(others);
+}
+
+}  // namespace
+
 BoxText box_text(const FamilyBoxes& boxes, const FamilyBoxes& whole, const InterfaceNames& names,
                  const Policy& policy) {
   const Box& box = boxes.v4 != nullptr ? *boxes.v4 : *boxes.v6;
   const Box& all = boxes.v4 != nullptr ? *whole.v4 : *whole.v6;
   const std::string protocols = protocols_text(box.protocols);
   const auto with_ports = [&](const PortSet& ports) {
-    return to_text(ports) + (protocols.empty() ? "" : "/" + protocols);
+    return ports_text(ports) + (protocols.empty() ? "" : "/" + protocols);
   };
   const bool from_ports = box.source_ports != all.source_ports;
   const bool to_ports = box.destination_ports != all.destination_ports;

@@ -22,7 +22,7 @@ std::vector<FamilyBoxes> pair_families(const std::vector<Box>& v4, const std::ve
                                        const FamilyBoxes& whole);
 
 // One end of the packets: addresses, ports, protocols. "22,443/tcp", "10.0.0.0/8 161/udp",
-// "Anywhere except 10.0.0.1", "icmp type 8".
+// "all but 53,123/udp", "Anywhere except 10.0.0.1", "icmp type 8".
 struct BoxText {
   std::string to;
   std::string from;

@@ -48,6 +48,11 @@ TEST(Effects, SayWhatOpensAndCloses) {
       {mqtt, mqtt + "from = [\"10.0.0.0/8\"]\n", "",
        "1883/tcp in on lan, wan from Anywhere except 10.0.0.0/8 (service mqtt)\n"},
       {"", "[[rules]]\nrule = \"allow 8080/tcp\"\n", "8080/tcp in (rule 1)\n", ""},
+      // Many ranges are told by what is between them: what other rules open already.
+      {"", "[services.lon]\nenabled = true\n[services.lon.functions.rni]\nenabled = true\n",
+       "1630/tcp+udp in on lan, wan (service lon)\n"
+       "all but 53,123,2541,5353/udp out on lan, wan from 1630/udp (service lon)\n",
+       ""},
       // What other rules decide already is no effect.
       {"", "[[rules]]\nrule = \"allow in on eth0 from 10.0.0.1 to any port 22 proto tcp\"\n", "",
        ""},
