@@ -85,7 +85,7 @@ int show(const Context& context, const filter::Ruleset& ruleset, const Vocabular
   const FilterAnalysis analysis = analyze(ruleset, names);
   const bool flaws =
       !analysis.dead.empty() || !analysis.redundant.empty() || !analysis.spoofing.empty();
-  const int status = flaws ? kReport : kDone;
+  const int status = analysis.too_large ? kFailed : flaws ? kReport : kDone;
   if (context.json) {
     context.out << boost::json::serialize(to_json(analysis)) << '\n';
     return status;
@@ -104,7 +104,7 @@ int show(const Context& context, const filter::Ruleset& ruleset, const Vocabular
                              analysis.exact);
   if (!analysis.complete && !analysis.too_large)
     context.out << "More is open than these lines say; --json says no more either\n";
-  return analysis.too_large ? kFailed : status;
+  return status;
 }
 
 int show_differences(const Context& context, const filter::Ruleset& first,

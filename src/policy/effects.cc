@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -176,9 +177,15 @@ class Comparison {
     if (!stopped_.empty())
       for (const Direction direction : directions)
         note_accepting(direction);
-    for (const std::string& name : stopped_)
-      if (!accepting_.contains(name))
-        add_consequence(name);
+    std::set<std::string> goes_on;
+    for (const auto& [name, direction] : accepting_)
+      goes_on.insert(name);
+    std::set<std::string> told;
+    for (const auto& [name, direction] : stopped_)
+      if (!goes_on.contains(name) && told.insert(name).second)
+        add_consequence(name, "");
+      else if (goes_on.contains(name) && !accepting_.contains({name, direction}))
+        add_consequence(name, direction == Direction::In ? ", incoming" : ", outgoing");
     return std::move(effects_);
   }
 
@@ -195,15 +202,18 @@ class Comparison {
                  Regions& by_ends) const;
   void tell(Direction direction, std::array<View, 2>& views, const InterfaceNames& names,
             const Regions& regions, const Policy& policy, std::vector<Effect>& list);
-  void note_stopped(Family family, const Excerpt& excerpt, View& view);
+  void note_stopped(Direction direction, Family family, const Excerpt& excerpt, View& view);
   void note_accepting(Direction direction);
   void note_complete(View& view) {
     effects_.complete = effects_.complete && !view.store().exhausted();
   }
+  bool is_stopped(const std::string& name) const {
+    return std::ranges::any_of(stopped_, [&](const Traffic& one) { return one.first == name; });
+  }
   bool is_default(std::uint32_t decider) const {
     return origins_.of(decider).kind == Origin::Kind::Profile;
   }
-  void add_consequence(const std::string& name);
+  void add_consequence(const std::string& name, std::string_view part);
 
   RuleList room_before_;
   RuleList room_after_;
@@ -214,8 +224,9 @@ class Comparison {
   const Catalogue& catalogue_;
   Origins origins_;
   Effects effects_;
-  std::set<std::string> stopped_;    // services with packets that no longer pass
-  std::set<std::string> accepting_;  // and those with packets that still do
+  using Traffic = std::pair<std::string, Direction>;  // of a service
+  std::set<Traffic> stopped_;                         // with packets that no longer pass
+  std::set<Traffic> accepting_;                       // with packets that still do
 };
 
 // One packet of many: where any port will do, the last one, which no service has for itself. So
@@ -235,14 +246,15 @@ Box usual_packets(Box box) {
 }
 
 // Whose packets close.
-void Comparison::note_stopped(Family family, const Excerpt& excerpt, View& view) {
+void Comparison::note_stopped(Direction direction, Family family, const Excerpt& excerpt,
+                              View& view) {
   const Diagram closed = view.closed();
   for (const Rule& rule : excerpt.before) {
     if (rule.origin.kind != Origin::Kind::Service)
       continue;
     const Box box = box_of(rule.match, family, excerpt.names);
     if (view.store().intersect(view.space().diagram(box, kMostOutcomes, 0), closed) != 0)
-      stopped_.insert(service_name(rule.origin));
+      stopped_.emplace(service_name(rule.origin), direction);
   }
 }
 
@@ -251,7 +263,7 @@ void Comparison::note_accepting(Direction direction) {
   std::vector<const Match*> theirs;  // of the services that stopped somewhere
   for (const Rule& rule : before_)
     if (rule.direction == direction && rule.origin.kind == Origin::Kind::Service &&
-        stopped_.contains(service_name(rule.origin)))
+        is_stopped(service_name(rule.origin)))
       theirs.push_back(&rule.match);
   if (theirs.empty())
     return;
@@ -264,7 +276,7 @@ void Comparison::note_accepting(Direction direction) {
       const Box usual = usual_packets(box_of(rule.match, family, excerpt.names));
       if (view.store().intersect(view.space().diagram(usual, kMostOutcomes, 0),
                                  view.accepted_after()) != 0)
-        accepting_.insert(service_name(rule.origin));
+        accepting_.emplace(service_name(rule.origin), direction);
     }
     note_complete(view);
   }
@@ -299,7 +311,7 @@ void Comparison::compare(Direction direction) {
     View& view = views[i];
     attribute(view, view.opened(), i, opened, let_go);
     attribute(view, view.closed(), i, closed, given_up);
-    note_stopped(i == 0 ? Family::V4 : Family::V6, excerpt, view);
+    note_stopped(direction, i == 0 ? Family::V4 : Family::V6, excerpt, view);
   }
   tell(direction, views, excerpt.names, opened, new_policy_, effects_.opens);
   tell(direction, views, excerpt.names, let_go, old_policy_, effects_.opens);
@@ -337,7 +349,7 @@ void Comparison::tell(Direction direction, std::array<View, 2>& views, const Int
   }
 }
 
-void Comparison::add_consequence(const std::string& name) {
+void Comparison::add_consequence(const std::string& name, std::string_view part) {
   const std::size_t dot = name.find('.');
   const Service* service = catalogue_.service(name.substr(0, dot));
   if (service == nullptr)
@@ -346,7 +358,7 @@ void Comparison::add_consequence(const std::string& name) {
       dot == std::string::npos ? nullptr : service->function(name.substr(dot + 1));
   const std::string& closing = function != nullptr ? function->closing : service->closing;
   if (!closing.empty())
-    effects_.stops.push_back(fmt::format("{}: {}", name, closing));
+    effects_.stops.push_back(fmt::format("{}{}: {}", name, part, closing));
 }
 
 }  // namespace

@@ -23,10 +23,12 @@ struct Effect {
 };
 
 struct Effects {
-  std::vector<Effect> opens;       // together exactly what opens
-  std::vector<Effect> closes;      // and what closes
-  std::vector<std::string> stops;  // what no longer works anywhere, a sentence for each
-  bool complete = true;            // false: some lines were too many to tell, or to compute
+  std::vector<Effect> opens;   // together exactly what opens
+  std::vector<Effect> closes;  // and what closes
+  // What no longer works anywhere, a sentence for each: "ssh: ...", or where a service goes on in
+  // the other direction "bacnet, incoming: ...".
+  std::vector<std::string> stops;
+  bool complete = true;  // false: some lines were too many to tell, or to compute
   bool empty() const { return opens.empty() && closes.empty(); }
 };
 

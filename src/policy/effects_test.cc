@@ -116,6 +116,12 @@ TEST(Effects, SayWhatStopsWorking) {
                                compiled(kInterfaces + own + "[services.ssh]\nexposed = false\n"),
                                shipped_catalogue(), kNow);
   EXPECT_TRUE(kept.empty() && kept.stops.empty());
+  // What goes on in one direction has stopped in the other.
+  const std::string bacnet = kInterfaces + "[services.bacnet]\nenabled = true\n";
+  const Effects deaf =
+      effects(compiled(bacnet), compiled(bacnet + "exposed = false\n"), shipped_catalogue(), kNow);
+  ASSERT_EQ(deaf.stops.size(), 1U);
+  EXPECT_TRUE(deaf.stops[0].starts_with("bacnet, incoming: ")) << deaf.stops[0];
   // What is still open somewhere has not stopped.
   const Effects narrowed =
       effects(compiled(kInterfaces), compiled(kInterfaces + "[services.ssh]\non = [\"lan\"]\n"),
