@@ -67,8 +67,7 @@ class Verbs(unittest.TestCase):
             (self.daemon.folder / name).write_text(text)
 
     def begin(self, policy=POLICY):
-        if policy:
-            self.daemon.policy.write_text(policy)
+        self.daemon.policy.write_text(policy)
         self.daemon.start()
 
     def run_verb(self, line, answer="y\n"):
@@ -97,9 +96,8 @@ class Verbs(unittest.TestCase):
         for verb in verbs:
             self.assertTrue(examples(verb), f"{verb} has no example")
             for example in examples(verb):
-                if example in ("plan", "apply"):  # of an edit by hand
-                    edited = self.daemon.policy.read_text()
-                    self.daemon.policy.write_text(edited + "\n# by hand\n" if example == "apply" else edited)
+                if example == "apply":  # of an edit by hand
+                    self.daemon.policy.write_text(self.daemon.policy.read_text() + "\n# by hand\n")
                 words = re.sub(r"\b(policy\.toml|old\.toml|rules\.v[46]|before\.v4)\b",
                                lambda m: str(self.daemon.folder / ("new.toml" if m[1] == "policy.toml"
                                                                    else m[1])), example)

@@ -8,18 +8,17 @@
 #include <poll.h>
 
 #include "host/nft_events.h"
-#include "tests/netns/netns.h"
+#include "tests/netns/gateway_test.h"
 
 namespace quay {
 namespace {
 
-class Events : public testing::Test {
+class Events : public netns::GatewayTest {
  protected:
   void SetUp() override {
-    std::string why;
-    if (!netns::available(why))
-      GTEST_SKIP() << "SKIPPED: " << why;
-    gateway_ = std::make_unique<netns::Gateway>();
+    netns::GatewayTest::SetUp();
+    if (IsSkipped())
+      return;
     gateway_->inside().run([this] {
       if (auto opened = NftEvents::open())
         events_ = std::make_unique<NftEvents>(std::move(*opened));
@@ -33,8 +32,6 @@ class Events : public testing::Test {
     poll(&readable, 1, 2000);
     return events_->drain();
   }
-
-  std::unique_ptr<netns::Gateway> gateway_;
   std::unique_ptr<NftEvents> events_;
 };
 

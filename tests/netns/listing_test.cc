@@ -11,20 +11,19 @@
 #include "host/nft_dump.h"
 #include "language/nft_table.h"
 #include "policy/compile.h"
-#include "tests/netns/netns.h"
+#include "tests/netns/gateway_test.h"
 #include "tests/support/generate.h"
 #include "tests/support/shipped.h"
 
 namespace quay {
 namespace {
 
-class Listing : public testing::Test {
+class Listing : public netns::GatewayTest {
  protected:
   void SetUp() override {
-    std::string why;
-    if (!netns::available(why))
-      GTEST_SKIP() << "SKIPPED: " << why;
-    gateway_ = std::make_unique<netns::Gateway>();
+    netns::GatewayTest::SetUp();
+    if (IsSkipped())
+      return;
     gateway_->inside().run([this] { dump_ = std::make_unique<NftDump>(); });
   }
 
@@ -48,8 +47,6 @@ class Listing : public testing::Test {
     return text;
   }
   void shell(const std::string& command) const { gateway_->inside().shell(command); }
-
-  std::unique_ptr<netns::Gateway> gateway_;
   std::unique_ptr<NftDump> dump_;
 };
 

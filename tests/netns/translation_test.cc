@@ -4,20 +4,13 @@
 #include "host/live_filter.h"
 #include "host/nft_dump.h"
 #include "packetset/filter_walk.h"
-#include "tests/netns/netns.h"
+#include "tests/netns/gateway_test.h"
 
 namespace quay {
 namespace {
 
-class Translation : public testing::Test {
+class Translation : public netns::GatewayTest {
  protected:
-  void SetUp() override {
-    std::string why;
-    if (!netns::available(why))
-      GTEST_SKIP() << "SKIPPED: " << why;
-    gateway_ = std::make_unique<netns::Gateway>();
-  }
-
   // Loads the ruleset and sends UDP to these ports; each fares in the kernel as the model says, and
   // `passing` are those that pass.
   void judge(const std::string& ruleset, const std::vector<Port>& ports,
@@ -56,8 +49,6 @@ class Translation : public testing::Test {
           << "port " << ports[i];
     }
   }
-
-  std::unique_ptr<netns::Gateway> gateway_;
 };
 
 constexpr const char* kInput = R"(

@@ -10,22 +10,15 @@
 #include "language/packet_text.h"
 #include "policy/compile.h"
 #include "policy/service_state.h"
-#include "tests/netns/netns.h"
+#include "tests/netns/gateway_test.h"
 #include "tests/support/generate.h"
 #include "tests/support/shipped.h"
 
 namespace quay {
 namespace {
 
-class Kernel : public testing::Test {
+class Kernel : public netns::GatewayTest {
  protected:
-  void SetUp() override {
-    std::string why;
-    if (!netns::available(why))
-      GTEST_SKIP() << "SKIPPED: " << why;
-    gateway_ = std::make_unique<netns::Gateway>();
-  }
-
   // Loads a policy as quaymaster-restore does and compares what was written.
   RuleList load(const Policy& policy) {
     RuleList rules = compile(policy, shipped_catalogue(), kNow).rules;
@@ -50,8 +43,6 @@ class Kernel : public testing::Test {
     }
     return passed.size();
   }
-
-  std::unique_ptr<netns::Gateway> gateway_;
 };
 
 Address address(const std::string& text) {
