@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/both.h"
 #include "model/interface.h"
 #include "policy/idle_filter_rules.h"
 
@@ -83,7 +84,11 @@ std::vector<filter::Box> spoofed(Family family, const filter::Ruleset& ruleset) 
   return boxes;
 }
 
-// One family's part.
+struct FamilyPart {
+  FilterAnalysis analysis;
+  std::vector<IdleFilterRule> idle;
+};
+
 class FamilyAnalysis {
  public:
   FamilyAnalysis(Family family, const filter::Ruleset& ruleset, const Vocabulary& names,
@@ -94,19 +99,18 @@ class FamilyAnalysis {
         questions_(spoofed(family, ruleset)),
         teller_(family, rulesets_, names, questions_, most_nodes) {}
 
-  FilterAnalysis take() {
+  FamilyPart take() {
     for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward}) {
       const Diagram fate = teller_.space().fate(ruleset_, direction);
       expose(direction, fate);
       if (direction != Direction::Out)
         look_for_spoofing(direction, fate);
     }
-    idle_ = idle_filter_rules(teller_.space(), ruleset_);
+    std::vector<IdleFilterRule> idle = idle_filter_rules(teller_.space(), ruleset_);
     analysis_.complete = teller_.complete();
     analysis_.too_large = teller_.too_large();
-    return std::move(analysis_);
+    return {std::move(analysis_), std::move(idle)};
   }
-  const std::vector<IdleFilterRule>& idle() const { return idle_; }
 
  private:
   DiagramStore& store() { return teller_.store(); }
@@ -122,7 +126,6 @@ class FamilyAnalysis {
   std::vector<filter::Box> questions_;
   FilterTeller teller_;
   FilterAnalysis analysis_;
-  std::vector<IdleFilterRule> idle_;
 };
 
 Diagram FamilyAnalysis::surely(Diagram fate) {
@@ -276,13 +279,18 @@ std::vector<std::string> unknown_in(const filter::Ruleset& ruleset) {
 
 FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
                        std::size_t most_nodes) {
-  FamilyAnalysis v4(Family::V4, ruleset, names, most_nodes);
-  FamilyAnalysis v6(Family::V6, ruleset, names, most_nodes);
   const bool about_v4 = filter::is_about(ruleset, Family::V4);
   const bool about_v6 = filter::is_about(ruleset, Family::V6);
-  FilterAnalysis analysis = about_v4 || !about_v6 ? v4.take() : v6.take();
+  const bool only_v6 = about_v6 && !about_v4;
+  const auto of = [&](Family family, bool about) {
+    return [&, family, about] {
+      return about ? FamilyAnalysis(family, ruleset, names, most_nodes).take() : FamilyPart{};
+    };
+  };
+  auto [v4, v6] = both(of(Family::V4, !only_v6), of(Family::V6, about_v6));
+  FilterAnalysis analysis = std::move(only_v6 ? v6 : v4).analysis;
   if (about_v4 && about_v6) {
-    FilterAnalysis other = v6.take();
+    FilterAnalysis& other = v6.analysis;
     analysis.exposures = joined(analysis.exposures, other.exposures);
     std::ranges::move(other.spoofing, std::back_inserter(analysis.spoofing));
     analysis.complete = analysis.complete && other.complete;
@@ -291,7 +299,7 @@ FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
   if (analysis.too_large)
     analysis = {.complete = false, .too_large = true};
   else
-    add_idle(v4.idle(), v6.idle(), ruleset, analysis);
+    add_idle(v4.idle, v6.idle, ruleset, analysis);
   analysis.unknown = unknown_in(ruleset);
   analysis.outside = ruleset.outside;
   if (about_v4 != about_v6)

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/both.h"
 #include "policy/filter_analysis.h"
 #include "policy/proof.h"
 
@@ -92,12 +93,15 @@ Differences compare_families(const filter::Ruleset& first, const filter::Ruleset
   const auto about = [&](Family family) {
     return is_about(first, family) || is_about(second, family);
   };
-  Differences v4;
-  if (about(Family::V4))
-    v4 = FamilyComparison(Family::V4, first, second, names, most_nodes).take();
+  const auto of = [&](Family family) {
+    return [&, family] {
+      return about(family) ? FamilyComparison(family, first, second, names, most_nodes).take()
+                           : Differences{};
+    };
+  };
+  auto [v4, v6] = both(of(Family::V4), of(Family::V6));
   if (!about(Family::V6))
     return v4;
-  Differences v6 = FamilyComparison(Family::V6, first, second, names, most_nodes).take();
   if (!about(Family::V4))
     return v6;
   if (v4.too_large || v6.too_large)

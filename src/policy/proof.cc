@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/both.h"
 #include "packetset/filter_space.h"
 #include "policy/filter_analysis.h"
 #include "policy/lost_answers.h"
@@ -134,8 +135,10 @@ std::string proof_scope() {
 Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary& names,
             std::size_t most_nodes) {
   const filter::Ruleset policy = policy_filter(rules);
-  Proof proof = FamilyProof(Family::V4, policy, live, names, most_nodes).take();
-  Proof second = FamilyProof(Family::V6, policy, live, names, most_nodes).take();
+  const auto of = [&](Family family) {
+    return [&, family] { return FamilyProof(family, policy, live, names, most_nodes).take(); };
+  };
+  auto [proof, second] = both(of(Family::V4), of(Family::V6));
   proof.too_large = proof.too_large || second.too_large;
   if (proof.too_large)
     return {
