@@ -96,6 +96,10 @@ int run(int argc, char** argv) {
     return 2;
   }
 
+  // Memory stays until nobody asks any more: to fetch it page by page for every answer is slow.
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+
   quay::Nftables firewall;
   quay::SystemFiles files;
   quay::SystemClock clock;
