@@ -124,6 +124,17 @@ class Api(unittest.TestCase):
             self.assertEqual(done["revision"], planned["revision"])
             self.assertEqual(self.ask("GET", "/v1/status")[1]["revision"], done["revision"])
 
+    def test_what_closes_waits_where_only_opening_was_wanted(self):
+        status, opened = self.change(rule=["allow", "8080/tcp"], only_opening=True)
+        self.assertEqual((status, opened["applied"], opened["closes"]), (200, True, []))
+        before = self.policy.read_text()
+        status, waits = self.change(rule=["delete", "allow", "8080/tcp"], only_opening=True)
+        self.assertEqual((status, waits["applied"]), (200, False))
+        self.assertTrue(waits["changes"] and waits["closes"])
+        self.assertEqual(self.policy.read_text(), before)
+        status, done = self.change(rule=["delete", "allow", "8080/tcp"], base=waits["base"])
+        self.assertEqual((status, done["applied"]), (200, True))
+
     def test_what_is_not_understood(self):
         for body in ("{", "[]", {"rul": ["allow", "22"]}, {}, {"rule": ["allow", "70000/tcp"]},
                      {"rule": "allow 22"}, {"enforcing": 1}, {"service": {"enabled": True}},

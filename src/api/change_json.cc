@@ -208,6 +208,7 @@ void ChangeReader::read_policy() {
 ChangeRequest ChangeReader::read() {
   result_.change.base = in_.text("base").value_or("");
   result_.dry_run = in_.boolean("dry_run").value_or(false);
+  result_.change.only_opening = in_.boolean("only_opening").value_or(false);
   read_rule();
   read_policy();
   if (const json::object* object = in_.object("service")) {

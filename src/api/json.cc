@@ -317,8 +317,8 @@ json::value to_json(const Service& service, const Manager& manager) {
   return result;
 }
 
-json::value to_json(const Plan& plan, bool applied) {
-  json::object result{{"applied", applied && plan.changes},
+json::value to_json(const Plan& plan) {
+  json::object result{{"applied", plan.applied},
                       {"changes", plan.changes},
                       {"enforcing", plan.next.policy.enforcing},
                       {"base", plan.base},

@@ -30,7 +30,7 @@ boost::json::value to_json(const std::vector<Error>& errors, const Report& repor
 // What the daemon knows: the service with what the policy makes of it, and more
 // (docs/openapi.yaml).
 boost::json::value to_json(const Service& service, const Manager& manager);
-boost::json::value to_json(const Plan& plan, bool applied);
+boost::json::value to_json(const Plan& plan);
 boost::json::value status_json(const Manager& manager);
 boost::json::value rules_json(const Manager& manager);
 boost::json::value policy_json(const Manager& manager);

@@ -127,7 +127,7 @@ ApiResponse change(const Gateway& gateway, const ApiRequest& request) {
   const auto done = wanted->dry_run ? manager.plan(wanted->change) : manager.apply(wanted->change);
   if (!done)
     return refuse(done.error());
-  return reply(200, to_json(*done, !wanted->dry_run));
+  return reply(200, to_json(*done));
 }
 
 }  // namespace

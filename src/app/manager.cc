@@ -80,6 +80,10 @@ std::optional<std::string> text_of(Files& files, const std::string& path) {
   return text ? std::optional(std::move(*text)) : std::nullopt;
 }
 
+bool may_close(const Plan& plan) {
+  return !plan.effects_known || !plan.effects.complete || !plan.effects.closes.empty();
+}
+
 // The table that a policy wants; nullopt: none.
 std::optional<NftTable> table_of(const Compilation& compilation) {
   if (!compilation.policy.enforcing)
@@ -398,6 +402,8 @@ std::expected<Plan, Refusal> Manager::apply(const Change& change) {
       file_text_ = planned->text;
     return planned;
   }
+  if (change.only_opening && may_close(*planned))
+    return planned;
   const std::optional<NftTable> table = table_of(planned->next);
   std::unique_ptr<StagedFile> last_good;
   std::unique_ptr<StagedFile> policy_file;
@@ -422,6 +428,7 @@ std::expected<Plan, Refusal> Manager::apply(const Change& change) {
     if (const auto done = last_good->commit(); !done)
       planned->warnings.push_back("the rules were not saved for bad times: " + done.error().text());
   adopt(*planned);
+  planned->applied = true;
   return planned;
 }
 

@@ -24,8 +24,9 @@ namespace quay {
 
 // What somebody wants changed.
 struct Change {
-  std::optional<Edit> edit;  // nullopt: what the policy file and the catalogue's say now
-  std::string base;          // the revision that it was made for; empty: whichever is in force
+  std::optional<Edit> edit;   // nullopt: what the policy file and the catalogue's say now
+  std::string base;           // the revision that it was made for; empty: whichever is in force
+  bool only_opening = false;  // apply() only plans when something closes by it, or might
 };
 
 // What a change would do, or did.
@@ -39,6 +40,7 @@ struct Plan {
   std::vector<std::string> notes;     // about the edit
   std::vector<std::string> warnings;  // about the policy that comes out
   bool changes = false;               // the policy differs from the one in force
+  bool applied = false;               // and is now the one in force
   std::optional<Proof> proof;         // of what was applied, where it is enforced
 };
 

@@ -238,15 +238,39 @@ void print_others(const LiveContext& context, const json::value& proof, const ch
   print_differences(context, proof, "closed", head);
 }
 
-// Plans, shows, asks when `ask`, and does it for the revision that was shown.
+int print_done(const LiveContext& context, const json::value& done) {
+  if (context.base.json) {
+    context.base.out << json::serialize(done) << '\n';
+    return kDone;
+  }
+  const json::value* proof = done.as_object().if_contains("proof");
+  context.base.out << (flag(done, "enforcing")
+                           ? fmt::format("Done: revision {}, {} rules, {}.\n",
+                                         text(done, "revision"), done.at("rules").as_int64(),
+                                         proof != nullptr && flag(*proof, "equal")
+                                             ? "proved equal to the policy"
+                                             : "read back, but too many to be proved")
+                           : "Done: nothing is enforced any more.\n");
+  if (proof != nullptr) {
+    print_others(context, *proof, "Note, other tables: ");
+    print_lost_answers(context, *proof);
+  }
+  return kDone;
+}
+
+// What only opens is done and shown. What closes is shown before, asked about when `ask`, and done
+// for the revision that was shown.
 int carry_out(const LiveContext& context, json::object change, bool plan_only, bool ask) {
-  change["dry_run"] = true;
+  change["dry_run"] = plan_only || ask;
+  change["only_opening"] = true;
   const auto planned = answer(context, "POST", "/v1/changes", json::serialize(change));
   if (const int* status = std::get_if<int>(&planned))
     return *status;
   const json::value& plan = std::get<json::value>(planned);
   if (!context.base.json)
     print_plan(context, plan);
+  if (flag(plan, "applied"))
+    return print_done(context, plan);
   if (plan_only || !flag(plan, "changes")) {
     if (context.base.json)
       context.base.out << json::serialize(plan) << '\n';
@@ -265,28 +289,12 @@ int carry_out(const LiveContext& context, json::object change, bool plan_only, b
     return kFailed;
   }
   change["dry_run"] = false;
+  change["only_opening"] = false;
   change["base"] = text(plan, "base");
   const auto applied = answer(context, "POST", "/v1/changes", json::serialize(change));
   if (const int* status = std::get_if<int>(&applied))
     return *status;
-  const json::value& done = std::get<json::value>(applied);
-  if (context.base.json) {
-    context.base.out << json::serialize(done) << '\n';
-    return kDone;
-  }
-  const json::value* proof = done.as_object().if_contains("proof");
-  context.base.out << (flag(done, "enforcing")
-                           ? fmt::format("Done: revision {}, {} rules, {}.\n",
-                                         text(done, "revision"), done.at("rules").as_int64(),
-                                         proof != nullptr && flag(*proof, "equal")
-                                             ? "proved equal to the policy"
-                                             : "read back, but too many to be proved")
-                           : "Done: nothing is enforced any more.\n");
-  if (proof != nullptr) {
-    print_others(context, *proof, "Note, other tables: ");
-    print_lost_answers(context, *proof);
-  }
-  return kDone;
+  return print_done(context, std::get<json::value>(applied));
 }
 
 std::string or_dash(const std::string& what) {
