@@ -8,7 +8,6 @@
 
 #include "app/kernel_table.h"
 #include "base/checksum.h"
-#include "language/packet_text.h"
 #include "policy/check.h"
 #include "policy/compile.h"
 
@@ -57,9 +56,7 @@ std::vector<Error> failed_tests(const Report& report, const std::string& policy_
   errors.reserve(report.failed.size());
   for (const FailedTest& failed : report.failed)
     errors.push_back(
-        {policy_file, fmt::format("test {} fails: `{}` should {}, but {} decides {}", failed.number,
-                                  to_text(failed.test.packet), to_text(failed.test.expect),
-                                  failed.rule->origin.text(), to_text(failed.rule->verdict))});
+        {policy_file, fmt::format("test {} fails: {}", failed.number, to_text(failed))});
   return errors;
 }
 

@@ -75,7 +75,7 @@ TEST_F(Restore, APolicyWhoseTestFailsIsRefused) {
   EXPECT_EQ(report->restored, Restored::Kept);
   EXPECT_EQ(report->errors.at(0).text(),
             "/policy.toml: test 1 fails: `in on eth0 22/tcp` should drop, but service ssh decides "
-            "accept");
+            "accept for in on eth0 22/tcp from 198.51.100.7 to 192.0.2.1 sport 40000");
   EXPECT_TRUE(firewall.scripts.empty());
 }
 

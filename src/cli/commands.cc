@@ -247,10 +247,8 @@ int check_policy(const Context& context, const std::string& policy) {
       context.out << policy << ": " << context.style.paint("warning", Colour::Yellow) << ": "
                   << warning << '\n';
     for (const FailedTest& failed : report.failed)
-      context.out << policy << ": " << context.style.paint("test failed", Colour::Red) << ": `"
-                  << to_text(failed.test.packet) << "` should " << to_text(failed.test.expect)
-                  << ", but " << failed.rule->origin.text() << " decides "
-                  << to_text(failed.rule->verdict) << " for " << to_text(failed.example) << '\n';
+      context.out << policy << ": " << context.style.paint("test failed", Colour::Red) << ": "
+                  << to_text(failed) << '\n';
     context.out << fmt::format(
         "{}: {} rules, {} of {} tests hold\n", policy, loaded->compiled.rules.size(),
         loaded->policy.tests.size() - report.failed.size(), loaded->policy.tests.size());

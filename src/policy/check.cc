@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "language/packet_text.h"
 #include "policy/explain.h"
 #include "policy/idle_rules.h"
 #include "policy/service_state.h"
@@ -117,6 +118,12 @@ void run_tests(const Policy& policy, const Compiled& compiled, Report& report) {
 }
 
 }  // namespace
+
+std::string to_text(const FailedTest& failed) {
+  return fmt::format("`{}` should {}, but {} decides {} for {}", to_text(failed.test.packet),
+                     to_text(failed.test.expect), failed.rule->origin.text(),
+                     to_text(failed.rule->verdict), to_text(failed.example));
+}
 
 Report check(const Policy& policy, const Catalogue& catalogue, const Compiled& compiled) {
   Report report;

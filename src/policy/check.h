@@ -18,6 +18,9 @@ struct FailedTest {
   Packet example;
 };
 
+// "`in on wan tcp/1-1024` should drop, but rule 2 decides accept for in eth1 tcp …"
+std::string to_text(const FailedTest& failed);
+
 struct Report {
   std::vector<std::string> warnings;
   std::vector<FailedTest> failed;
