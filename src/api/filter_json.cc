@@ -31,6 +31,10 @@ json::array differences_json(const std::vector<Difference>& differences, const c
   return array;
 }
 
+json::object untold_json(const Untold& untold) {
+  return {{"lines", untold.lines}, {"counted", untold.counted}};
+}
+
 }  // namespace
 
 json::value to_json(const FilterAnalysis& analysis) {
@@ -48,7 +52,8 @@ json::value to_json(const FilterAnalysis& analysis) {
                       {"outside", texts(analysis.outside)},
                       {"rules", analysis.rules},
                       {"exact", analysis.exact},
-                      {"complete", analysis.complete},
+                      {"complete", analysis.untold.none() && !analysis.too_large},
+                      {"untold", untold_json(analysis.untold)},
                       {"too_large", analysis.too_large},
                       {"scope", proof_scope()}};
 }
@@ -59,7 +64,8 @@ json::value to_json(const Differences& differences) {
                       {"undecided", differences_json(differences.undecided, "first", "second")},
                       {"unknown", texts(differences.unknown)},
                       {"outside", texts(differences.outside)},
-                      {"complete", differences.complete},
+                      {"complete", differences.untold.none() && !differences.too_large},
+                      {"untold", untold_json(differences.untold)},
                       {"too_large", differences.too_large},
                       {"scope", comparison_scope()}};
 }
@@ -72,7 +78,8 @@ json::value to_json(const Proof& proof) {
                       {"lost", differences_json(proof.lost, "first", "answer")},
                       {"unknown", texts(proof.unknown)},
                       {"outside", texts(proof.outside)},
-                      {"complete", proof.complete},
+                      {"complete", proof.untold.none() && !proof.too_large},
+                      {"untold", untold_json(proof.untold)},
                       {"too_large", proof.too_large},
                       {"scope", proof_scope()}};
 }

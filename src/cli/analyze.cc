@@ -102,8 +102,8 @@ int show(const Context& context, const filter::Ruleset& ruleset, const Vocabular
   print(context, "Outside the model", analysis.outside);
   context.out << fmt::format("{} rules, {} of them understood in full\n", analysis.rules,
                              analysis.exact);
-  if (!analysis.complete && !analysis.too_large)
-    context.out << "More is open than these lines say; --json says no more either\n";
+  if (!analysis.untold.none())
+    context.out << fmt::format("And {}; --json has no more either\n", to_text(analysis.untold));
   return status;
 }
 
@@ -126,8 +126,8 @@ int show_differences(const Context& context, const filter::Ruleset& first,
                                difference.second);
   if (found.too_large)
     context.out << "These rules are too many, and too much alike, to be compared\n";
-  else if (!found.complete)
-    context.out << "More packets differ than these lines say\n";
+  else if (!found.untold.none())
+    context.out << fmt::format("And {} of packets that differ\n", to_text(found.untold));
   if (status == kDone)
     context.out << (found.unknown.empty()
                         ? "Every packet fares the same under both.\n"

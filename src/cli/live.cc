@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "policy/filter_teller.h"
 
 namespace quay {
 namespace {
@@ -487,8 +488,11 @@ int show_proof(const LiveContext& context) {
       out << context.base.style.paint("DIFFERS", Colour::Red)
           << " the kernel does not do what the policy says\n";
     print_differences(context, proof, "differences", "");
-    if (!flag(proof, "complete") && !flag(proof, "too_large"))
-      out << "  more than is listed\n";
+    const json::value& rest = proof.at("untold");
+    const Untold untold{.lines = rest.at("lines").to_number<std::size_t>(),
+                        .counted = flag(rest, "counted")};
+    if (!untold.none())
+      out << "  and " << to_text(untold) << '\n';
     print_others(context, proof, "other tables: ");
     print_lost_answers(context, proof);
     const auto lines = [&](const char* title, const char* name) {

@@ -46,7 +46,7 @@ int verify(const LiveContext& context) {
 
 TEST(Live, VerifyReportsWhatDiffersInWordsAndAsJson) {
   const auto proof = [](const std::string& equal, const std::string& lists) {
-    return "{\"equal\":" + equal + R"(,"complete":true,"too_large":)" +
+    return "{\"equal\":" + equal + R"(,"untold":{"lines":57,"counted":true},"too_large":)" +
            (equal == "true" ? "false" : "true") + "," + lists + R"(,"scope":"all"})";
   };
   const std::string one = R"([{"direction":"in","packets":"tcp 1","kernel":"accepts x",)"
@@ -56,6 +56,7 @@ TEST(Live, VerifyReportsWhatDiffersInWordsAndAsJson) {
     Daemon daemon;
     daemon.answers["/v1/proof"] = proof("true", R"("closed":[],"opened":[],"lost":[])");
     EXPECT_EQ(daemon.run(json, verify), kDone);
+    EXPECT_EQ(daemon.out.str().find("  and 57 more lines\n") != std::string::npos, !json);
     daemon.answers["/v1/proof"] = proof("false", R"("closed":[],"opened":[],"lost":[])");
     EXPECT_EQ(daemon.run(json, verify), kReport);
     for (const std::string key : {"closed", "opened", "lost"}) {

@@ -344,6 +344,17 @@ std::vector<Outcomes> DiagramStore::outcomes(Diagram diagram) const {
   return found;
 }
 
+double DiagramStore::share(const Cube& cube) const {
+  double share = 1;
+  for (std::size_t level = 0; level < cube.values.size(); ++level) {
+    double part = 0;
+    for (const Interval<Value>& values : cube.values[level].intervals())
+      part += part_of(level, values.first, values.last);
+    share *= part;
+  }
+  return share;
+}
+
 double DiagramStore::share(Diagram diagram) const {
   std::unordered_map<Diagram, double> done;
   const auto walk = [&](const auto& self, Diagram at) -> double {

@@ -63,6 +63,7 @@ class DiagramStore {
   std::size_t levels() const { return last_.size(); }
   Value last(std::size_t level) const { return last_[level]; }  // the greatest value
   std::size_t nodes() const { return nodes_.size(); }
+  std::size_t most_nodes() const { return most_nodes_; }
 
   // True once the nodes did not suffice. Every diagram made since is meaningless.
   bool exhausted() const { return exhausted_; }
@@ -117,6 +118,7 @@ class DiagramStore {
 
   // How much of all packets has some outcome, from 0 to 1.
   double share(Diagram diagram) const;
+  double share(const Cube& cube) const;
 
   // One cube whose packets all have some outcome, as wide as is easily found; nullopt when no
   // packet has one.

@@ -55,10 +55,13 @@ class FilterSpace {
   // Regions that together are the packets of `care` that have some outcome; see
   // DiagramStore::cover(). What is true of all of `care`, and of every packet that there can be, is
   // not mentioned.
+  //
+  // The widest `most` come first. What they leave out is counted, as far as it is no great work.
   struct Cover {
     std::vector<Region> regions;
     std::vector<Point> examples;  // a packet of each
-    Diagram rest = 0;
+    std::size_t more = 0;         // regions that were found beyond `most`
+    Diagram rest = 0;             // what is in none of all these
   };
   Cover cover(Diagram diagram, Direction direction, const Box& care, std::size_t most);
 

@@ -107,7 +107,7 @@ class FamilyAnalysis {
         look_for_spoofing(direction, fate);
     }
     std::vector<IdleFilterRule> idle = idle_filter_rules(teller_.space(), ruleset_);
-    analysis_.complete = teller_.complete();
+    analysis_.untold = teller_.untold();
     analysis_.too_large = teller_.too_large();
     return {std::move(analysis_), std::move(idle)};
   }
@@ -293,11 +293,11 @@ FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
     FilterAnalysis& other = v6.analysis;
     analysis.exposures = joined(analysis.exposures, other.exposures);
     std::ranges::move(other.spoofing, std::back_inserter(analysis.spoofing));
-    analysis.complete = analysis.complete && other.complete;
+    analysis.untold += other.untold;
     analysis.too_large = analysis.too_large || other.too_large;
   }
   if (analysis.too_large)
-    analysis = {.complete = false, .too_large = true};
+    analysis = {.too_large = true};
   else
     add_idle(v4.idle, v6.idle, ruleset, analysis);
   analysis.unknown = unknown_in(ruleset);

@@ -36,7 +36,7 @@ struct FilterAnalysis {
   std::vector<std::string> outside;      // what else handles packets
   std::size_t rules = 0;
   std::size_t exact = 0;   // rules that are understood in full
-  bool complete = true;    // false: more than could be listed
+  Untold untold;           // lines of either family that are not listed
   bool too_large = false;  // for an answer: only what is unknown, and the numbers, are told
 };
 

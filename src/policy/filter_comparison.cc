@@ -42,8 +42,8 @@ class FamilyComparison {
                  a, b, differences_.lines);
     }
     if (teller_.too_large())
-      return {.complete = false, .too_large = true};
-    differences_.complete = teller_.complete();
+      return {.too_large = true};
+    differences_.untold = teller_.untold();
     return std::move(differences_);
   }
 
@@ -105,10 +105,10 @@ Differences compare_families(const filter::Ruleset& first, const filter::Ruleset
   if (!about(Family::V4))
     return v6;
   if (v4.too_large || v6.too_large)
-    return {.complete = false, .too_large = true};
+    return {.too_large = true};
   return {.lines = join_families(std::move(v4.lines), std::move(v6.lines)),
           .undecided = join_families(std::move(v4.undecided), std::move(v6.undecided)),
-          .complete = v4.complete && v6.complete};
+          .untold = v4.untold += v6.untold};
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct Differences {
   std::vector<std::string> unknown;  // what is not understood in either, and taken for the same
                                      // where it has the same words
   std::vector<std::string> outside;  // what else handles packets, of either
-  bool complete = true;              // false: there are more lines
+  Untold untold;                     // lines of either family that are not listed
   bool too_large = false;            // for an answer; there are no lines then
 
   bool equal() const { return lines.empty() && undecided.empty() && !too_large; }

@@ -54,6 +54,31 @@ void differ(const filter::Ruleset& first, const filter::Ruleset& second, const c
                                                    << text(compare(second, second, {}));
 }
 
+// The widest come first, and what there is no room for is counted.
+TEST(FilterComparison, CountsWhatItDoesNotList) {
+  std::string rules;
+  for (int i = 0; i < 57; ++i)
+    rules += fmt::format("-A INPUT -i eth0 -s 10.{}.0.0/{} -p tcp --dport {} -j ACCEPT\n", i,
+                         i == 50 ? 16 : 24, 1000 + 2 * i);
+  const Differences found = compare(saved(rules), saved(""), {});
+  ASSERT_EQ(found.lines.size(), FilterTeller::kMostLines);
+  EXPECT_EQ(found.lines.front().packets, "tcp 1100 source 10.50.0.0/16 from eth0");
+  EXPECT_EQ(found.untold.lines, 37U);
+  EXPECT_TRUE(found.untold.counted);
+  EXPECT_EQ(to_text(found.untold), "37 more lines");
+  EXPECT_TRUE(compare(saved(rules), saved(rules), {}).untold.none());
+}
+
+// Loopback's own are told only where they are not what is told already.
+TEST(FilterComparison, TellsPacketsOfTheHostItselfOnce) {
+  const std::string open = "-A INPUT -p tcp --dport 80 -j ACCEPT\n";
+  EXPECT_EQ(text(compare(saved(open), saved(""), {})),
+            "tcp 80: accepts (ip/filter/INPUT line 5), drops (ip/filter/INPUT policy)\n");
+  const std::string host = "-A INPUT -i lo -p tcp --dport 81 -j ACCEPT\n";
+  EXPECT_EQ(text(compare(saved(open + host), saved(open), {})),
+            "tcp 81 from lo: accepts (ip/filter/INPUT line 6), drops (ip/filter/INPUT policy)\n");
+}
+
 // What neither ruleset tells is never taken for equal.
 TEST(FilterComparison, ClaimsNothingOfWhatIsNotKnown) {
   differ(saved("-A INPUT -p tcp -j NFQUEUE --queue-num 1\n"),

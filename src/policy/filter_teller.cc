@@ -57,7 +57,7 @@ std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction,
   if (packets == 0)
     return {};
   const FilterSpace::Cover cover = space_.cover(packets, direction, box, kMostLines);
-  complete_ = complete_ && cover.rest == 0;
+  untold_ += {.lines = cover.more, .counted = cover.rest == 0};
   std::vector<PacketLine> lines;
   lines.reserve(cover.regions.size());
   for (std::size_t i = 0; i < cover.regions.size(); ++i)
@@ -71,11 +71,26 @@ std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction)
   const filter::Box wire = wire_box(direction, space_.family());
   const Diagram first = store().intersect(packets, space_.inside(wire));
   std::vector<PacketLine> lines = tell(first, direction, wire);
-  const auto states = space_.levels().level({.kind = Kind::State});
-  const Diagram told = states ? store().forget(first, *states) : first;
+  // The same packets in another state, or of the host itself, need no line of their own.
+  Diagram told = first;
+  for (const filter::Values& usual : wire)
+    if (const auto level = space_.levels().level(usual.field))
+      told = store().unite(told,
+                           store().subtract(store().forget(told, *level), space_.inside({usual})));
   std::ranges::move(tell(store().subtract(packets, told), direction, {}),
                     std::back_inserter(lines));
   return lines;
+}
+
+Untold& Untold::operator+=(const Untold& other) {
+  lines += other.lines;
+  counted = counted && other.counted;
+  return *this;
+}
+
+std::string to_text(const Untold& untold) {
+  return fmt::format("{}{} more line{}", untold.counted ? "" : "more than ", untold.lines,
+                     untold.lines == 1 ? "" : "s");
 }
 
 std::string place_text(const filter::Walk& walk) {

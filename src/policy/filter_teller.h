@@ -20,6 +20,18 @@ struct PacketLine {
   bool depends = false;  // on something that no field says
 };
 
+// Lines that an answer has no room for.
+struct Untold {
+  std::size_t lines = 0;
+  bool counted = true;  // false: there are more than these
+
+  bool none() const { return lines == 0 && counted; }
+  Untold& operator+=(const Untold& other);
+};
+
+// "57 more lines", "more than 980 more lines"
+std::string to_text(const Untold& untold);
+
 // First packets of flows, neither on the loopback interface nor with its addresses: what people
 // mean by packets.
 filter::Box wire_box(Direction direction, Family family);
@@ -40,13 +52,13 @@ class FilterTeller {
   Diagram with(Diagram fates, filter::Fate fate);
 
   // The packets with some outcome: first packets of flows on a wire, then the others where they are
-  // not the same packets in another state.
+  // not the same packets in another state, or with the loopback interface or its addresses.
   std::vector<PacketLine> tell(Diagram packets, Direction direction);
   // Those of a box alone, without saying what is true of all of the box.
   std::vector<PacketLine> tell(Diagram packets, Direction direction, const filter::Box& box);
 
-  // False once something was more than could be listed.
-  bool complete() const { return complete_; }
+  // What was more than could be listed.
+  const Untold& untold() const { return untold_; }
   // True once the nodes did not suffice: nothing that was told counts.
   bool too_large() const { return space_.exhausted(); }
 
@@ -55,7 +67,7 @@ class FilterTeller {
 
   const Vocabulary& names_;
   filter::FilterSpace space_;
-  bool complete_ = true;
+  Untold untold_;
 };
 
 // Packets that two filters judge differently.

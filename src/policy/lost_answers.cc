@@ -182,7 +182,7 @@ std::vector<filter::Box> FamilyAnswers::first_packets(Diagram lost, Direction di
   const filter::Box answers = usual(back, family_, State::Established, exchange.answer);
   const auto cover = space_.cover(space_.store().intersect(lost, space_.inside(answers)), back,
                                   answers, kMostBoxes);
-  found_.complete = found_.complete && cover.rest == 0;
+  found_.complete = found_.complete && cover.more == 0 && cover.rest == 0;
   std::vector<filter::Box> boxes;
   boxes.reserve(cover.regions.size());
   for (const filter::Region& region : cover.regions)
@@ -226,7 +226,7 @@ void FamilyAnswers::tell(Direction direction, const Exchange& exchange,
          .example = point_text(line.example),
          .certain = certain && (fate & filter::kAccepted) == 0});
   }
-  found_.complete = found_.complete && teller.complete();
+  found_.complete = found_.complete && teller.untold().none();
   too_large_ = too_large_ || teller.too_large();
 }
 

@@ -48,7 +48,7 @@ class FamilyProof {
     proof_.lost = std::move(lost.flows);
     if (!lost.complete)
       proof_.unknown.emplace_back("not all flows could be followed to their answers");
-    proof_.complete = teller_.complete();
+    proof_.untold = teller_.untold();
     proof_.too_large = teller_.too_large();
     return std::move(proof_);
   }
@@ -141,13 +141,12 @@ Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary
   auto [proof, second] = both(of(Family::V4), of(Family::V6));
   proof.too_large = proof.too_large || second.too_large;
   if (proof.too_large)
-    return {
-        .unknown = unknown_in(live), .outside = live.outside, .complete = false, .too_large = true};
+    return {.unknown = unknown_in(live), .outside = live.outside, .too_large = true};
   proof.differences = join_families(std::move(proof.differences), std::move(second.differences));
   proof.closed = join_families(std::move(proof.closed), std::move(second.closed));
   proof.opened = join_families(std::move(proof.opened), std::move(second.opened));
   proof.lost = join_families(std::move(proof.lost), std::move(second.lost));
-  proof.complete = proof.complete && second.complete;
+  proof.untold += second.untold;
   std::vector<std::string> unknown = unknown_in(live);
   // What one family could not tell, or both could not.
   std::ranges::move(proof.unknown.empty() ? second.unknown : proof.unknown,

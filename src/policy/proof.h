@@ -18,7 +18,7 @@ struct Proof {
   std::vector<Difference> lost;         // flows that are accepted, and not answers to them
   std::vector<std::string> unknown;     // what is not understood, and where
   std::vector<std::string> outside;     // what else handles packets
-  bool complete = true;                 // false: more than could be listed
+  Untold untold;                        // lines of either family that are not listed
   bool too_large = false;               // for an answer; only what is unknown is told then
 
   // Our own table does what the policy says.
