@@ -461,7 +461,7 @@ Cube DiagramStore::widened(const Cube& cube, Diagram outside, std::span<const st
 }
 
 DiagramStore::Cover DiagramStore::cover(Diagram diagram, std::span<const std::size_t> widen,
-                                        std::size_t most, Diagram care) {
+                                        std::size_t most, Diagram care, std::size_t easily) {
   const auto some = [&](Diagram packets) {
     return replace(packets,
                    [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? 0 : kMostOutcomes; });
@@ -469,7 +469,12 @@ DiagramStore::Cover DiagramStore::cover(Diagram diagram, std::span<const std::si
   const Diagram outside = subtract(some(care), some(diagram));
   Cover result;
   result.rest = diagram;
-  while (result.cubes.size() < most && !exhausted_) {
+  const std::size_t enough = std::min(nodes() + 100'000, most_nodes_ / 2);
+  const auto go_on = [&] {
+    const std::size_t count = result.cubes.size();
+    return !exhausted_ && (count < most || (count < easily && nodes() < enough));
+  };
+  while (go_on()) {
     const auto found = witness(result.rest);
     if (!found)
       break;

@@ -63,7 +63,6 @@ class DiagramStore {
   std::size_t levels() const { return last_.size(); }
   Value last(std::size_t level) const { return last_[level]; }  // the greatest value
   std::size_t nodes() const { return nodes_.size(); }
-  std::size_t most_nodes() const { return most_nodes_; }
 
   // True once the nodes did not suffice. Every diagram made since is meaningless.
   bool exhausted() const { return exhausted_; }
@@ -126,14 +125,14 @@ class DiagramStore {
 
   // Cubes that cover the packets with some outcome, each as wide as can be, and may overlap. Levels
   // are widened in the order of `widen`, which names each once. At most `most`, the widest found
-  // first; `rest` is then what they leave out. Packets without an outcome in `care` may be covered
-  // or not.
+  // first, and up to `easily` where that takes few nodes; `rest` is then what they leave out.
+  // Packets without an outcome in `care` may be covered or not.
   struct Cover {
     std::vector<Cube> cubes;
     Diagram rest = 0;
   };
   Cover cover(Diagram diagram, std::span<const std::size_t> widen, std::size_t most,
-              Diagram care = kMostOutcomes);
+              Diagram care = kMostOutcomes, std::size_t easily = 0);
 
   // For drawings and tests: what a node asks for, and its children with the last value of each.
   struct View {

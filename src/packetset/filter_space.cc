@@ -407,14 +407,8 @@ FilterSpace::Cover FilterSpace::cover(Diagram diagram, Direction direction, cons
     return {};
   const Diagram there_can_be = store_.box(possible, kMostOutcomes, 0);
   const Diagram all = store_.intersect(diagram, there_can_be);
-  DiagramStore::Cover found = store_.cover(all, levels_.widening(), most, there_can_be);
-  constexpr std::size_t most_counted = 1'000;
-  const std::size_t most_nodes = std::min(store_.nodes() + 200'000, store_.most_nodes() / 2);
-  while (found.rest != 0 && found.cubes.size() < most_counted && store_.nodes() < most_nodes) {
-    DiagramStore::Cover next = store_.cover(found.rest, levels_.widening(), 1, there_can_be);
-    found.cubes.push_back(std::move(next.cubes.front()));
-    found.rest = next.rest;
-  }
+  DiagramStore::Cover found =
+      store_.cover(all, levels_.widening(), most, there_can_be, kMostCounted);
   std::ranges::stable_sort(found.cubes, std::greater(),
                            [&](const Cube& cube) { return store_.share(cube); });
   Cover result{.more = found.cubes.size() - std::min(most, found.cubes.size()), .rest = found.rest};

@@ -56,13 +56,15 @@ class FilterSpace {
   // DiagramStore::cover(). What is true of all of `care`, and of every packet that there can be, is
   // not mentioned.
   //
-  // The widest `most` come first. What they leave out is counted, as far as it is no great work.
+  // The widest `most` come first. What they leave out is counted, up to kMostCounted and as far as
+  // it is no great work.
   struct Cover {
     std::vector<Region> regions;
     std::vector<Point> examples;  // a packet of each
     std::size_t more = 0;         // regions that were found beyond `most`
     Diagram rest = 0;             // what is in none of all these
   };
+  static constexpr std::size_t kMostCounted = 100;
   Cover cover(Diagram diagram, Direction direction, const Box& care, std::size_t most);
 
   // Some packet that has an outcome; nullopt when none has.
