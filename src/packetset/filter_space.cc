@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "model/packet.h"
+#include "model/protocol.h"
+
 namespace quay::filter {
 namespace {
 
@@ -379,10 +382,41 @@ Box possible_box(Direction direction) {
           interface(Kind::OutInterface, direction != Direction::In)};
 }
 
+Values states(State first, State last) {
+  return {.field = {.kind = Kind::State},
+          .numbers = Numbers({{static_cast<Number>(first), static_cast<Number>(last)}}),
+          .names = {}};
+}
+
 }  // namespace
 
+std::optional<Box> never_tracked(Family family) {
+  if (family == Family::V4)
+    return std::nullopt;
+  const auto types = [](Number first, Number last) {
+    return Interval<Number>{first << 8, last << 8 | 0xff};
+  };
+  constexpr auto icmp = static_cast<Number>(Protocol::Icmpv6);
+  return Box{{.field = {.kind = Kind::Protocol}, .numbers = Numbers({{icmp, icmp}}), .names = {}},
+             {.field = {.kind = Kind::SourcePort},
+              .numbers = Numbers({types(130, 136), types(143, 143)}),
+              .names = {}}};
+}
+
 Diagram FilterSpace::possible(Direction direction) {
-  return inside(possible_box(direction));
+  const Diagram there = inside(possible_box(direction));
+  if (!levels_.level({.kind = Kind::State}))
+    return there;
+  const Diagram untracked = inside({states(State::Untracked, State::Untracked)});
+  const std::optional<Box> never = never_tracked(family());
+  if (!never)
+    return store_.subtract(there, untracked);
+  if (!levels_.level({.kind = Kind::Protocol}) || !levels_.level({.kind = Kind::SourcePort}))
+    return there;
+  const Diagram neighbours = inside(*never);
+  const Diagram tracked = inside({states(State::New, State::Related)});
+  return store_.subtract(there, store_.unite(store_.intersect(neighbours, tracked),
+                                             store_.subtract(untracked, neighbours)));
 }
 
 Diagram FilterSpace::whatever_atoms(Diagram diagram) {
@@ -405,10 +439,21 @@ FilterSpace::Cover FilterSpace::cover(Diagram diagram, Direction direction, cons
   Cube possible = levels_.everything();
   if (!levels_.narrow(possible, possible_box(direction)) || !levels_.narrow(possible, care))
     return {};
-  const Diagram there_can_be = store_.box(possible, kMostOutcomes, 0);
-  const Diagram all = store_.intersect(diagram, there_can_be);
-  DiagramStore::Cover found =
-      store_.cover(all, levels_.widening(), most, there_can_be, kMostCounted);
+  const Diagram real =
+      store_.intersect(this->possible(direction), store_.box(possible, kMostOutcomes, 0));
+  const Diagram all = store_.replace(
+      store_.intersect(diagram, real),
+      [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? 0 : kMostOutcomes; });
+  // A state that a packet cannot have is told with those that it can have: none need be named then.
+  Diagram told = all;
+  if (const auto state = levels_.level({.kind = Kind::State})) {
+    possible.values[*state] = levels_.everything().values[*state];
+    const Diagram unreal = store_.subtract(store_.box(possible, kMostOutcomes, 0), real);
+    const Diagram left_out = store_.forget(store_.subtract(real, all), *state);
+    told = store_.unite(all, store_.subtract(unreal, left_out));
+  }
+  DiagramStore::Cover found = store_.cover(told, levels_.widening(), most,
+                                           store_.box(possible, kMostOutcomes, 0), kMostCounted);
   std::ranges::stable_sort(found.cubes, std::greater(),
                            [&](const Cube& cube) { return store_.share(cube); });
   Cover result{.more = found.cubes.size() - std::min(most, found.cubes.size()), .rest = found.rest};

@@ -22,6 +22,10 @@
 
 namespace quay::filter {
 
+// What conntrack takes no notice of: neighbours and groups of IPv6, unless their checksum is wrong
+// (net/netfilter/nf_conntrack_proto_icmpv6.c). A space that is asked for it tells it apart.
+std::optional<Box> never_tracked(Family family);
+
 class FilterSpace {
  public:
   static constexpr std::size_t kMostNodes = 4'000'000;  // some 400 MB; 10,000 rules take a tenth
@@ -47,7 +51,8 @@ class FilterSpace {
   // kMostOutcomes for the packets of a box, 0 for all others.
   Diagram inside(const Box& box);
   // The packets that there can be: an incoming one has an interface that it came in by, and none
-  // that it leaves by.
+  // that it leaves by; and conntrack leaves alone those that are never_tracked(), and no others,
+  // before a rule says so.
   Diagram possible(Direction direction);
   // The outcomes under some answers to the atoms.
   Diagram whatever_atoms(Diagram diagram);

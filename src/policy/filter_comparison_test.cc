@@ -79,6 +79,15 @@ TEST(FilterComparison, TellsPacketsOfTheHostItselfOnce) {
             "tcp 81 from lo: accepts (ip/filter/INPUT line 6), drops (ip/filter/INPUT policy)\n");
 }
 
+// Untracked packets would be told with the new ones; here there are none.
+TEST(FilterComparison, WhatDiffersOnlyOnceEstablishedIsTold) {
+  EXPECT_EQ(text(compare(saved("-A INPUT -p tcp --sport 5 -m state --state NEW -j DROP\n"
+                               "-A INPUT -p tcp --sport 5 -j ACCEPT\n"),
+                         saved(""), {})),
+            "tcp from port 5 state established,related,invalid: accepts (ip/filter/INPUT line 6), "
+            "drops (ip/filter/INPUT policy)\n");
+}
+
 // What neither ruleset tells is never taken for equal.
 TEST(FilterComparison, ClaimsNothingOfWhatIsNotKnown) {
   differ(saved("-A INPUT -p tcp -j NFQUEUE --queue-num 1\n"),

@@ -23,7 +23,9 @@ filter::Box wire_box(Direction direction, Family family) {
         .field = {.kind = kind}, .numbers = {}, .names = {kLoopback.text}, .but_names = true};
   };
   constexpr auto fresh = static_cast<Number>(State::New);
-  filter::Box box{{.field = {.kind = Kind::State}, .numbers = Numbers({{fresh, fresh}})},
+  constexpr auto untracked = static_cast<Number>(State::Untracked);
+  filter::Box box{{.field = {.kind = Kind::State},
+                   .numbers = Numbers({{fresh, fresh}, {untracked, untracked}})},
                   {.field = {.kind = Kind::Source}, .numbers = others},
                   {.field = {.kind = Kind::Destination}, .numbers = others}};
   if (direction != Direction::Out)
@@ -38,6 +40,8 @@ std::vector<filter::Box> FilterTeller::with_wires(Family family,
   std::vector<filter::Box> all(questions.begin(), questions.end());
   for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
     all.push_back(wire_box(direction, family));
+  if (auto never = filter::never_tracked(family))
+    all.push_back(std::move(*never));
   return all;
 }
 
@@ -69,6 +73,7 @@ std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction,
 
 std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction) {
   const filter::Box wire = wire_box(direction, space_.family());
+  packets = store().intersect(packets, space_.possible(direction));
   const Diagram first = store().intersect(packets, space_.inside(wire));
   std::vector<PacketLine> lines = tell(first, direction, wire);
   // The same packets in another state, or of the host itself, need no line of their own.

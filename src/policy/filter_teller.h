@@ -32,8 +32,8 @@ struct Untold {
 // "57 more lines", "more than 980 more lines"
 std::string to_text(const Untold& untold);
 
-// First packets of flows, neither on the loopback interface nor with its addresses: what people
-// mean by packets.
+// First packets of flows and such as belong to none, neither on the loopback interface nor with its
+// addresses: what people mean by packets.
 filter::Box wire_box(Direction direction, Family family);
 
 class FilterTeller {

@@ -1,4 +1,4 @@
-// Whether two rulesets decide every packet alike, exactly, by their diagrams.
+// Whether two rulesets decide every packet that there can be alike, exactly, by their diagrams.
 #pragma once
 
 #include <array>
@@ -27,8 +27,9 @@ inline std::string difference(const Ruleset& before, const Ruleset& after) {
     const std::array both{&before, &after};
     FilterSpace space(family, both);
     for (const Direction direction : {Direction::In, Direction::Forward, Direction::Out}) {
-      const Diagram one = space.fate(before, direction);
-      const Diagram other = space.fate(after, direction);
+      const Diagram possible = space.possible(direction);
+      const Diagram one = space.store().intersect(possible, space.fate(before, direction));
+      const Diagram other = space.store().intersect(possible, space.fate(after, direction));
       if (space.exhausted())
         return "too many nodes";
       if (one == other)
