@@ -202,6 +202,18 @@ bool Gateway::load(const Script& script, std::string& why) {
   return why.empty();
 }
 
+bool Gateway::load_optimised(const Script& script, std::string& why) {
+  why = output_of("nft -o -f /dev/stdin 2>&1 << 'END' && echo loaded\n" + script.text() + "END\n");
+  return why.ends_with("loaded\n");
+}
+
+bool Gateway::restore(std::string& why) {
+  why = output_of(
+      "listed=$(nft -s list ruleset) && printf 'flush ruleset\\n%s\\n' \"$listed\" | nft -f - "
+      "2>&1");
+  return why.empty();
+}
+
 void Gateway::clear() {
   const std::string table =
       fmt::format(kTable, kLeastTtl, kMostTtl, kLeastTtl - 1, list_of(interfaces()), kOpenerTtl);

@@ -51,6 +51,10 @@ class Gateway {
   void clear();
   // Runs a script. False when it is refused; `why` says why.
   bool load(const Script& script, std::string& why);
+  // A script of nft(8), of which it merges rules where it can. `why` tells which, or what failed.
+  static bool load_optimised(const Script& script, std::string& why);
+  // What nft(8) lists takes the place of what is loaded.
+  static bool restore(std::string& why);
   // The numbers of a script's lines, from 0, that nft(8) does not take. It does not tell all at
   // once.
   static std::vector<std::size_t> refused_lines(const std::string& script);

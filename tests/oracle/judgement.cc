@@ -23,7 +23,7 @@ Tally& Tally::operator+=(const Tally& other) {
   return *this;
 }
 
-MutantTally& MutantTally::operator+=(const MutantTally& other) {
+PairTally& PairTally::operator+=(const PairTally& other) {
   told += other.told;
   alike += other.alike;
   unreachable += other.unreachable;

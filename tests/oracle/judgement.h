@@ -29,15 +29,15 @@ struct Tally {
   Tally& operator+=(const Tally& other);
 };
 
-// What became of rulesets with one rule changed.
-struct MutantTally {
-  std::size_t told = 0;         // with a packet that fared otherwise in the kernel
+// What became of pairs of rulesets.
+struct PairTally {
+  std::size_t told = 0;         // to differ, with a packet that fared otherwise in the kernel
   std::size_t alike = 0;        // of which the model and the kernel say that nothing changes
   std::size_t unreachable = 0;  // the packets that would tell cannot be sent here
   std::size_t refused = 0;
   std::size_t mismatches = 0;
 
-  MutantTally& operator+=(const MutantTally& other);
+  PairTally& operator+=(const PairTally& other);
 };
 
 // One reader's opinion of the loaded rules.

@@ -237,8 +237,53 @@ NftMatches::Lookup NftMatches::lookup() {
   }
 }
 
+std::vector<std::string> NftMatches::declarations() {
+  std::vector<std::string> all{
+      fmt::format("set ports {{ type inet_service; flags interval; elements = {{ {} }}; }}",
+                  port_range()),
+      fmt::format("map verdicts {{ type inet_service : verdict; elements = {{ {} : {} }}; }}",
+                  port(), dice_.one_in(2) ? "drop" : "accept"),
+      fmt::format("map marks {{ type inet_service : mark; elements = {{ {} : {} }}; }}", port(),
+                  dice_.one_in(2) ? 1 : 16)};
+  for (const Family family : {Family::V4, Family::V6}) {
+    if (!place_.has(family))
+      continue;
+    const char* number = family == Family::V4 ? "4" : "6";
+    all.push_back(
+        fmt::format("set hosts{0} {{ type ipv{0}_addr; flags interval; elements = {{ {1} }}; }}",
+                    number, prefix(family)));
+    all.push_back(fmt::format(
+        "set ends{0} {{ type ipv{0}_addr . inet_service; elements = {{ {1} . {2} }}; }}", number,
+        address(family), port()));
+  }
+  return all;
+}
+
+std::string NftMatches::named() {
+  const std::string port_word = dice_.one_in(2) ? "tcp dport" : "udp dport";
+  const std::string host = ip(family_) + (dice_.one_in(2) ? " saddr" : " daddr");
+  const std::string number = family_ == Family::V4 ? "4" : "6";
+  const std::string is = dice_.one_in(4) ? " != @" : " @";
+  switch (dice_.below(4)) {
+    case 0:
+      return port_word + is + "ports";
+    case 1:
+      return host + is + "hosts" + number;
+    case 2:
+      return host + " . " + port_word + is + "ends" + number;
+    default:
+      return port_word + " vmap @verdicts";
+  }
+}
+
+std::string NftMatches::mark_by_map() {
+  const std::string port_word = dice_.one_in(2) ? "tcp dport" : "udp dport";
+  return port_word +
+         (dice_.one_in(2) ? " map @marks" : fmt::format(" map {{ {} : 2 }}", port_range()));
+}
+
 std::string NftMatches::condition() {
-  switch (dice_.below(12)) {
+  switch (dice_.below(13)) {
     case 0:
     case 1:
       return interface();
@@ -258,6 +303,8 @@ std::string NftMatches::condition() {
       return states();
     case 10:
       return dice_.one_in(2) ? mark() : header();
+    case 11:
+      return named();
     default:
       return concatenation();
   }

@@ -36,6 +36,9 @@ class NftMatches {
         any_transport_(dice.one_in(2)) {}
 
   std::string condition();
+  // The sets and maps that a table needs for them, and for the words that follow "meta mark set".
+  std::vector<std::string> declarations();
+  std::string mark_by_map();
 
   // "tcp dport", with keys that do not overlap, at least one.
   struct Lookup {
@@ -63,6 +66,7 @@ class NftMatches {
   std::string mark();
   std::string header();
   std::string concatenation();
+  std::string named();
 
   const Corners& corners_;
   NftPlace place_;

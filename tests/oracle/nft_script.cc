@@ -1,5 +1,6 @@
 #include "tests/oracle/nft_script.h"
 
+#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -18,21 +19,24 @@ constexpr unsigned kChains = 3;  // of each table, to jump to
 const std::vector<Hook> kHooks{Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output,
                                Hook::Postrouting};
 
+const std::vector<TableFamily> kFamilies{TableFamily::Inet, TableFamily::Inet, TableFamily::Ip,
+                                         TableFamily::Ip6};
+
 class Writer {
  public:
   Writer(const Corners& corners, Dice& dice) : corners_(corners), dice_(dice) {}
 
   void table(TableFamily family, Hook hook);
-  void translation(TableFamily family);
+  void table_of_similar_rules(TableFamily family, Hook hook);
   Script take() { return std::move(script_); }
 
  private:
   void base(Hook hook);
   void rules(std::size_t count, unsigned first_chain);
   std::string rule(unsigned first_chain);
+  void similar_rules();
   std::string verdict(unsigned first_chain);
-  std::string statement();
-  std::string translate(Hook hook);
+  std::string statement(NftMatches& matches);
 
   const Corners& corners_;
   Dice& dice_;
@@ -45,6 +49,8 @@ class Writer {
 void Writer::table(TableFamily family, Hook hook) {
   place_ = {family, hook};
   script_.add(fmt::format("table {} t{} {{", to_text(family), tables_++));
+  for (const std::string& line : NftMatches(corners_, place_, dice_).declarations())
+    script_.add("  " + line);
   for (unsigned i = kChains; i-- > 0;) {
     script_.add(fmt::format("  chain u{} {{", i));
     rules(1 + dice_.below(4), i + 1);
@@ -90,7 +96,7 @@ std::string Writer::rule(unsigned first_chain) {
     return join(words, " ") + fmt::format(" {} vmap {{ {} }}", what, join(elements, ", "));
   }
   if (dice_.one_in(4))
-    words.push_back(statement());
+    words.push_back(statement(matches));
   // A rule for every packet that drops leaves nothing to learn.
   std::string last = verdict(first_chain);
   if (count == 0 && (last == "drop" || last == "accept"))
@@ -99,6 +105,38 @@ std::string Writer::rule(unsigned first_chain) {
     last = "reject";
   words.push_back(last);
   return join(words, " ");
+}
+
+void Writer::table_of_similar_rules(TableFamily family, Hook hook) {
+  place_ = {family, hook};
+  script_.add(fmt::format("table {} s{} {{", to_text(family), tables_++));
+  script_.add("  chain b {");
+  script_.add(fmt::format("    type filter hook {} priority 0; policy {};", to_text(hook),
+                          dice_.one_in(3) ? "drop" : "accept"));
+  for (std::size_t count = 2 + dice_.below(4); count > 0; --count) {
+    similar_rules();
+    // Groups that follow each other would become one, in which a value may come twice.
+    script_.add_rule(dice_.one_in(3) ? "    meta mark 0 ct state established accept"
+                                     : "    counter");
+  }
+  script_.add("  }");
+  script_.add("}");
+}
+
+// That ask for the same fields one after the other: what `nft -o` makes one rule of.
+void Writer::similar_rules() {
+  NftMatches matches(corners_, place_, dice_);
+  const bool ports = dice_.one_in(2);
+  const Family family = place_.has(Family::V4) ? Family::V4 : Family::V6;
+  const std::string host = family == Family::V4 ? "ip saddr " : "ip6 saddr ";
+  const bool alike = dice_.one_in(2);
+  // A value that comes twice has no place in one set.
+  std::set<std::string> conditions;
+  for (std::size_t count = 2 + dice_.below(2); count > 0; --count)
+    conditions.insert(ports ? "tcp dport " + matches.port() : host + matches.address(family));
+  for (const std::string& condition : conditions)
+    script_.add_rule(
+        fmt::format("    {} {}", condition, alike || dice_.one_in(2) ? "accept" : "drop"));
 }
 
 std::string Writer::verdict(unsigned first_chain) {
@@ -122,8 +160,10 @@ std::string Writer::verdict(unsigned first_chain) {
   }
 }
 
-std::string Writer::statement() {
-  switch (dice_.below(8)) {
+std::string Writer::statement(NftMatches& matches) {
+  switch (dice_.below(9)) {
+    case 8:
+      return "meta mark set " + matches.mark_by_map();
     case 0:
       return "meta mark set 1";
     case 1:
@@ -141,46 +181,20 @@ std::string Writer::statement() {
   }
 }
 
-void Writer::translation(TableFamily family) {
-  const Hook hook = dice_.one_of(std::vector{Hook::Prerouting, Hook::Output, Hook::Postrouting});
-  place_ = {family, hook};
-  script_.add(fmt::format("table {} n{} {{", to_text(family), tables_++));
-  script_.add("  chain n {");
-  script_.add(fmt::format("    type nat hook {} priority {};", to_text(hook),
-                          hook == Hook::Postrouting ? 100 : -100));
-  for (int i = 0; i < 3; ++i)
-    script_.add_rule("    " + translate(hook));
-  script_.add("  }");
-  script_.add("}");
-}
-
-std::string Writer::translate(Hook hook) {
-  NftMatches matches(corners_, place_, dice_);
-  const Family family = place_.table == TableFamily::Ip ? Family::V4 : Family::V6;
-  const std::string condition = matches.condition();
-  if (condition.find(" vmap ") != std::string::npos || dice_.one_in(5))
-    return condition;
-  const std::string ports = dice_.one_in(2) ? " tcp dport " : " udp dport ";
-  if (hook == Hook::Postrouting)
-    return condition + (dice_.one_in(2) ? " masquerade" : " snat to " + matches.address(family));
-  if (dice_.one_in(2))
-    return condition + " dnat to " + matches.address(family);
-  const std::string address = matches.address(family);
-  return condition + ports + matches.port() + " dnat to " +
-         (family == Family::V4 ? address : "[" + address + "]") + ":" + matches.port();
-}
-
 }  // namespace
 
-Script some_nft_script(const Corners& corners, bool nat, Dice& dice) {
-  static const std::vector<TableFamily> families{TableFamily::Inet, TableFamily::Inet,
-                                                 TableFamily::Ip, TableFamily::Ip6};
+Script some_nft_script(const Corners& corners, Dice& dice) {
   Writer writer(corners, dice);
   for (const Hook hook : kHooks)
     if (!dice.one_in(5))
-      writer.table(dice.one_of(families), hook);
-  if (nat)
-    writer.translation(dice.one_in(2) ? TableFamily::Ip : TableFamily::Ip6);
+      writer.table(dice.one_of(kFamilies), hook);
+  return writer.take();
+}
+
+Script some_similar_rules(const Corners& corners, Dice& dice) {
+  Writer writer(corners, dice);
+  for (const Hook hook : kHooks)
+    writer.table_of_similar_rules(dice.one_of(kFamilies), hook);
   return writer.take();
 }
 

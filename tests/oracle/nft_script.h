@@ -8,7 +8,10 @@
 namespace quay::oracle {
 
 // Tables of all families with base chains, and chains that they jump to; over the corners that
-// packets are made from. `nat`: chains for translation as well.
-Script some_nft_script(const Corners& corners, bool nat, Dice& dice);
+// packets are made from.
+Script some_nft_script(const Corners& corners, Dice& dice);
+
+// Of each hook a chain with rules that `nft -o` merges: of others it breaks off.
+Script some_similar_rules(const Corners& corners, Dice& dice);
 
 }  // namespace quay::oracle

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "language/iptables_save.h"
+#include "policy/filter_comparison.h"
 #include "tests/oracle/iptables_script.h"
 #include "tests/oracle/mutation.h"
 #include "tests/oracle/nft_script.h"
@@ -167,7 +168,7 @@ Tally Trial::judge(const Script& script, const std::vector<Sample>& samples,
 
 Tally Trial::nft(std::size_t packets) {
   const Corners corners = some_corners(dice_);
-  const Script script = sound(some_nft_script(corners, false, dice_));
+  const Script script = sound(some_nft_script(corners, dice_));
   return judge(script, samples(corners, kFamilies, dice_.one_in(3), packets));
 }
 
@@ -186,39 +187,79 @@ Tally Trial::policy(std::size_t packets) {
   return judge(made.script, all, {{"the policy", std::move(made.policy)}});
 }
 
-MutantTally Trial::mutant(std::size_t packets) {
-  const Corners corners = some_corners(dice_);
-  const Script script = sound(some_nft_script(corners, false, dice_));
-  const std::optional<Script> changed = oracle::mutant(script, dice_);
-  if (!changed || !load(*changed, {}))
+PairTally Trial::judge(const Load& first, const Load& second, const Corners& corners,
+                       std::size_t packets, const std::string& told) {
+  const auto read = [&](const Load& load) -> std::optional<filter::Ruleset> {
+    if (!load())
+      return std::nullopt;
+    auto rules = gateway_.ruleset();
+    if (!rules)
+      throw std::runtime_error(rules.error().text());
+    forget_atoms(*rules);
+    return std::move(*rules);
+  };
+  const auto other = read(second);
+  const auto one = read(first);
+  if (!one || !other)
     return {.refused = 1};
-  const filter::Ruleset second = readings(*changed).front().ruleset;
-  if (!load(script, {}))
-    return {.refused = 1};
-  const filter::Ruleset first = readings(script).front().ruleset;
-  const Comparison found = oracle::compare(first, second, corners, dice_);
+  const Comparison found = oracle::compare(*one, *other, corners, dice_);
+  if (!found.alike && quay::compare(*one, *other, {}).equal()) {
+    out_ << "MISMATCH: called equal are rulesets that differ\n" << told << std::flush;
+    return {.mismatches = 1};
+  }
   if (!found.alike && !found.counterexample)
     return {.unreachable = 1};
   const auto all = found.alike ? samples(corners, kFamilies, false, packets)
                                : std::vector{*found.counterexample};
   gateway_.forget_flows();
   const std::vector<Ruling> before = gateway_.judge(all);
-  load(*changed, {});
+  second();
   gateway_.forget_flows();
   const std::vector<Ruling> after = gateway_.judge(all);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const bool judged =
-        before[i].arrived && after[i].arrived && claims(first, all[i]) && claims(second, all[i]);
+        before[i].arrived && after[i].arrived && claims(*one, all[i]) && claims(*other, all[i]);
     if (!judged || (before[i].accepted == after[i].accepted) == found.alike)
       continue;
     out_ << "MISMATCH: the kernel treats a packet of two rulesets "
          << (found.alike ? "otherwise: " : "alike: ")
-         << describe({"the first", first}, all[i], before[i])
-         << describe({"the second", second}, all[i], after[i]) << script.text() << changed->text()
-         << std::flush;
+         << describe({"the first", *one}, all[i], before[i])
+         << describe({"the second", *other}, all[i], after[i]) << told << std::flush;
     return {.mismatches = 1};
   }
-  return found.alike ? MutantTally{.alike = 1} : MutantTally{.told = 1};
+  return found.alike ? PairTally{.alike = 1} : PairTally{.told = 1};
+}
+
+PairTally Trial::mutant(std::size_t packets) {
+  const Corners corners = some_corners(dice_);
+  const Script script = sound(some_nft_script(corners, dice_));
+  const std::optional<Script> changed = oracle::mutant(script, dice_);
+  if (!changed)
+    return {.refused = 1};
+  return judge([&] { return load(script, {}); }, [&] { return load(*changed, {}); }, corners,
+               packets, script.text() + changed->text());
+}
+
+PairTally Trial::optimised(std::size_t packets) {
+  const Corners corners = some_corners(dice_);
+  const Script script = some_similar_rules(corners, dice_);
+  const auto optimised = [&] {
+    gateway_.clear();
+    std::string why;
+    const bool done = Gateway::load_optimised(script, why);
+    return done && why.find("Merging:") != std::string::npos;
+  };
+  return judge([&] { return load(script, {}); }, optimised, corners, packets, script.text());
+}
+
+PairTally Trial::restored(std::size_t packets) {
+  const Corners corners = some_corners(dice_);
+  const Script script = sound(some_nft_script(corners, dice_));
+  const auto restored = [&] {
+    std::string why;
+    return load(script, {}) && Gateway::restore(why);
+  };
+  return judge([&] { return load(script, {}); }, restored, corners, packets, script.text());
 }
 
 }  // namespace quay::oracle

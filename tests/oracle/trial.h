@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <ostream>
+#include <string>
 #include <vector>
 
 #include "model/service.h"
@@ -27,10 +29,12 @@ class Trial {
   Tally iptables(std::size_t packets);
   Tally policy(std::size_t packets);
 
-  // One random ruleset and the same with one rule changed. Where the model says that some packet
-  // fares otherwise, the kernel must do so; where it says that none does, the kernel must treat
-  // some packets alike.
-  MutantTally mutant(std::size_t packets);
+  // Two random rulesets that are made of one: one rule of it is changed; `nft -o` merges rules of
+  // it; it is saved and restored. Where the model says that some packet fares otherwise, the kernel
+  // must do so; where it says that none does, the kernel must treat some packets alike.
+  PairTally mutant(std::size_t packets);
+  PairTally optimised(std::size_t packets);
+  PairTally restored(std::size_t packets);
 
  private:
   // No two of one flow, so that what conntrack says of each is known.
@@ -48,6 +52,11 @@ class Trial {
   // Loads the script and lets all readings be judged, and `more` with them.
   Tally judge(const Script& script, const std::vector<Sample>& samples,
               std::vector<Reading> more = {});
+
+  // Loads a script in one of two ways, of which the second says what is compared.
+  using Load = std::function<bool()>;
+  PairTally judge(const Load& first, const Load& second, const Corners& corners,
+                  std::size_t packets, const std::string& told);
 
   Gateway& gateway_;
   const Catalogue& catalogue_;
