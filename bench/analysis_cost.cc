@@ -30,6 +30,48 @@ Policy random_policy(int rules) {
   return read_policy(text);
 }
 
+// Rules of five fields between networks, in ClassBench's manner (Taylor and Turner 2007): prefixes
+// that lie in each other, few of them common; any port, a well-known one, or a range; a protocol or
+// none.
+Policy classbench_policy(int rules) {
+  std::mt19937 random(1);
+  const auto below = [&](unsigned most) { return static_cast<unsigned>(random() % most); };
+  const auto often_small = [&](unsigned most) { return std::min(below(most), below(most)); };
+  const auto one_of = [&](std::initializer_list<unsigned> values) {
+    return *(values.begin() + below(static_cast<unsigned>(values.size())));
+  };
+  // A site, a network of it, a host there.
+  const auto address = [&]() -> std::string {
+    const unsigned kind = below(100);
+    if (kind < 20)
+      return "any";
+    const unsigned site = 11 + often_small(40);
+    const unsigned net = often_small(64);
+    const unsigned length = kind < 30 ? 16 : kind < 60 ? 24 : kind < 70 ? 28 : 32;
+    const unsigned host = length == 32 ? often_small(200) + 1 : length == 28 ? below(16) * 16 : 0;
+    return fmt::format("{}.{}.{}.{}/{}", site, site * 7 % 256, length == 16 ? 0 : net, host,
+                       length);
+  };
+  const auto port = [&](unsigned any) -> std::string {
+    const unsigned kind = below(100);
+    if (kind < any)
+      return "";
+    if (kind < any + (100 - any) / 6)
+      return " port 1024:65535";
+    const unsigned known =
+        one_of({21,  22,  25,  53,   80,   110,  123,  143,  161,  389,  443,  445,
+                502, 514, 993, 1433, 1521, 1883, 3306, 3389, 5060, 5432, 8080, 8443});
+    return kind < 90 ? fmt::format(" port {}", known)
+                     : fmt::format(" port {}:{}", known, known + below(200));
+  };
+  std::string text = "[interfaces]\nlan = \"eth0\"\nwan = \"eth1\"\n";
+  for (int i = 0; i < rules; ++i)
+    text += fmt::format("[[rules]]\nrule = \"{} in proto {} from {}{} to {}{}\"\n",
+                        below(4) != 0 ? "allow" : "deny", below(10) < 7 ? "tcp" : "udp", address(),
+                        port(85), address(), port(20));
+  return read_policy(text);
+}
+
 bool accepts(const Rule& rule) {
   return rule.verdict == Verdict::Accept || rule.verdict == Verdict::Limit;
 }
@@ -78,8 +120,9 @@ ChangeCost effects_cost(int rules, int rounds) {
   return change.cost(fmt::format("a change of one of {} rules: what it opens and closes", rules));
 }
 
-std::vector<ChangeCost> analysis_costs(int rules, int rounds) {
-  const RuleList list = compile(random_policy(rules), shipped_catalogue(), kNow).rules;
+std::vector<ChangeCost> analysis_costs(int rules, int rounds, Rules kind) {
+  const Policy policy = kind == Rules::Host ? random_policy(rules) : classbench_policy(rules);
+  const RuleList list = compile(policy, shipped_catalogue(), kNow).rules;
   const InterfaceNames names(list);
   Stopwatch idle;
   Stopwatch mine;

@@ -12,7 +12,9 @@ namespace quay::bench {
 ChangeCost effects_cost(int rules, int rounds);
 
 // Of such a policy: the idle rules, and the accepted packets of IPv4 alone by our diagrams and by
-// BuDDy's. Medians of interleaved rounds.
-std::vector<ChangeCost> analysis_costs(int rules, int rounds);
+// BuDDy's. Medians of interleaved rounds. `Rules::ClassBench` are between networks, in that
+// generator's manner.
+enum class Rules : bool { Host, ClassBench };
+std::vector<ChangeCost> analysis_costs(int rules, int rounds, Rules kind = Rules::Host);
 
 }  // namespace quay::bench

@@ -82,6 +82,8 @@ void analyses() {
   for (const int rules : {0, 1'000, 10'000})
     print(fmt::format("Analysis, {} own rules", rules),
           analysis_costs(rules, rules < 10'000 ? 15 : 5));
+  print("Analysis, 10000 rules in ClassBench's manner",
+        analysis_costs(10'000, 3, Rules::ClassBench));
   print("The proof", proof_costs(60));
   for (const auto& [rules, rounds] : {std::pair(1'000, 15), {10'000, 5}, {100'000, 1}}) {
     const FilterCosts costs = filter_costs(rules, rounds);
