@@ -259,7 +259,6 @@ void Gateway::open(const std::vector<Sample>& samples) {
   for (const Sample& sample : samples)
     if (sample.draft.answer)
       openers.push_back(sample_of(opener_of(sample.draft)));
-  forget_flows();
   std::vector<std::pair<Id, const Sample*>> batch;
   batch.reserve(openers.size());
   for (const Sample& opener : openers)

@@ -66,7 +66,8 @@ class Gateway {
   // Conntrack's flows: every packet begins one again.
   void forget_flows();
 
-  // Lets the flows begin that some samples answer (Draft::answer): to be called without rules.
+  // Lets the flows begin that some samples answer (Draft::answer): to be called without rules and
+  // other flows.
   void open(const std::vector<Sample>& samples);
   // At most 65535 samples. What is lost on the way is sent again, some times.
   std::vector<Ruling> judge(const std::vector<Sample>& samples);

@@ -64,6 +64,7 @@ std::vector<Sample> Trial::samples(const Corners& corners, const std::vector<Fam
 
 bool Trial::load(const Script& script, const std::vector<Sample>& samples) {
   gateway_.clear();
+  gateway_.forget_flows();  // of the ruleset before, whose packets may have been the same
   if (some_answer(samples))
     gateway_.open(samples);
   std::string why;
