@@ -104,7 +104,8 @@ void RuleReader::read_reject(const Json& value) {
   if (both && (type == "icmp" || type == "icmpv6"))
     needs.implied.push_back(values_of(Kind::Family, type == "icmp" ? 0 : 1));
   require({.conditions = implied_conditions(needs.implied), .unknown = {}});
-  rule_.verdict.kind = filter::Verdict::Kind::Reject;
+  rule_.verdict = {
+      .kind = filter::Verdict::Kind::Reject, .chain = {}, .with = boost::json::serialize(value)};
 }
 
 // The kernel breaks off when the set is full, or when a limit of the element says so.

@@ -108,7 +108,11 @@ class RuleReader {
   }
   void operator()(const Notrack&) { state_.untrack(); }
 
-  void operator()(const Reject&) { state_.decide({.kind = filter::Verdict::Kind::Reject}); }
+  void operator()(const Reject& reject) {
+    state_.decide({.kind = filter::Verdict::Kind::Reject,
+                   .chain = {},
+                   .with = fmt::format("type {} code {}", reject.type, reject.code)});
+  }
   void operator()(const Queue&) { state_.decide({.kind = filter::Verdict::Kind::Queue}); }
   void operator()(const Translation& translation);
   void operator()(const TransparentProxy&) { state_.decide_unknown("expression tproxy"); }

@@ -24,7 +24,7 @@ Outcome going_on(std::vector<Assign> assigns) {
 }
 
 Outcome ending(filter::Verdict::Kind kind) {
-  return {.verdict = {.kind = kind, .chain = {}}, .assigns = {}, .unknown = {}};
+  return {.verdict = {.kind = kind}, .assigns = {}, .unknown = {}};
 }
 
 std::string in_family(std::string_view name, const Context& context) {
@@ -221,8 +221,13 @@ Read<Outcome> outcome_of(const Module& target, const Context& context) {
     if (const auto* found = std::ranges::find_if(kTargetReaders, is_name);
         found != std::end(kTargetReaders))
       return found->second(target, context);
-    if (const auto* found = std::ranges::find_if(kVerdicts, is_name); found != std::end(kVerdicts))
-      return ending(found->second);
+    if (const auto* found = std::ranges::find_if(kVerdicts, is_name);
+        found != std::end(kVerdicts)) {
+      Outcome outcome = ending(found->second);
+      if (const Option* with = find(target.options, "reject-with"))
+        outcome.verdict.with = with->values.front();
+      return outcome;
+    }
   }
   Outcome outcome = ending(filter::Verdict::Kind::Unknown);
   outcome.unknown.push_back(

@@ -121,6 +121,7 @@ struct Verdict {
   };
   Kind kind = Kind::Continue;
   std::string chain;
+  std::string with;  // of Reject: how the sender is told, in its source's words
   bool operator==(const Verdict&) const = default;
 };
 

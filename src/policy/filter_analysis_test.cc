@@ -85,6 +85,19 @@ TEST(FilterAnalysis, FindsRulesThatDoNothing) {
   EXPECT_EQ(places(found.redundant), "ip/filter/INPUT line 7");
 }
 
+// A reset and an ICMP error are not the same to whoever is refused.
+TEST(FilterAnalysis, RejectionsDifferByWhatTheyTell) {
+  const auto redundant = [](const std::string& with) {
+    return places(
+        analyze(read(kHead + "-A INPUT -p tcp --dport 23 -j REJECT --reject-with " + with +
+                     "\n-A INPUT -p tcp -j REJECT --reject-with tcp-reset\nCOMMIT\n"),
+                {})
+            .redundant);
+  };
+  EXPECT_EQ(redundant("tcp-reset"), "ip/filter/INPUT line 5");
+  EXPECT_EQ(redundant("icmp-port-unreachable"), "");
+}
+
 // Rules whose packets are not known here may spare others from what follows.
 TEST(FilterAnalysis, RulesThatLeadAwayHideNothing) {
   const std::string raw =

@@ -1,6 +1,7 @@
 #include "policy/idle_filter_rules.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -15,23 +16,9 @@ using filter::Stop;
 using filter::Table;
 
 // Verdicts as decisions count them (Decision, packetset/diagram.h).
+constexpr std::array<std::uint32_t, 3> kRejections{3, 6, 7};
 constexpr std::uint32_t kReturns = 4;
 constexpr std::uint32_t kIncomparable = 5;  // like nothing else
-
-std::uint32_t verdict_number(filter::Verdict::Kind kind) {
-  switch (kind) {
-    case filter::Verdict::Kind::Accept:
-      return 1;
-    case filter::Verdict::Kind::Drop:
-      return 2;
-    case filter::Verdict::Kind::Reject:
-      return 3;
-    case filter::Verdict::Kind::Return:
-      return kReturns;
-    default:
-      return kIncomparable;
-  }
-}
 
 bool names_a_chain(const filter::Verdict& verdict) {
   return verdict.kind == filter::Verdict::Kind::Jump || verdict.kind == filter::Verdict::Kind::Goto;
@@ -118,6 +105,7 @@ class Search {
   static void follow(const Table& table, const Chain& chain, Entrance& entrance);
   void look_at(const Entrance& entrance);
   std::vector<std::string> deciders(const Entry& entry);
+  std::uint32_t verdict_number(const filter::Verdict& verdict);
 
   filter::FilterSpace& space_;
   Rules ignored_;
@@ -128,9 +116,31 @@ class Search {
   std::map<const Chain*, std::optional<Diagram>> chains_;  // nullopt: being computed
   std::set<const Chain*> doubtful_;           // where packets may take ways not seen here
   std::map<const Chain*, Diagram> complete_;  // base chains with their policies
+  std::vector<std::string> rejections_;       // that were seen, each another verdict
   std::set<std::uint32_t> alive_;
   std::set<std::uint32_t> matters_;
 };
+
+std::uint32_t Search::verdict_number(const filter::Verdict& verdict) {
+  switch (verdict.kind) {
+    case filter::Verdict::Kind::Accept:
+      return 1;
+    case filter::Verdict::Kind::Drop:
+      return 2;
+    case filter::Verdict::Kind::Return:
+      return kReturns;
+    case filter::Verdict::Kind::Reject:
+      break;
+    default:
+      return kIncomparable;
+  }
+  auto found = std::ranges::find(rejections_, verdict.with);
+  if (found == rejections_.end() && rejections_.size() < kRejections.size())
+    found = rejections_.insert(found, verdict.with);
+  return found == rejections_.end()
+             ? kIncomparable
+             : kRejections[static_cast<std::size_t>(found - rejections_.begin())];
+}
 
 void Search::enter(const Stop& stop) {
   Entrance& entrance = entrances_.emplace_back(Entrance{stop, {}, {}});
@@ -161,7 +171,7 @@ Diagram Search::verdict(const Table& table, const Entry& entry, const filter::Ve
   if (verdict.kind == filter::Verdict::Kind::Continue)
     return 0;
   if (!names_a_chain(verdict))
-    return Decision{entry.number, verdict_number(verdict.kind), 0}.outcomes();
+    return Decision{entry.number, verdict_number(verdict), 0}.outcomes();
   const Chain* callee = chain_of(table, verdict.chain);
   if (callee == nullptr) {
     doubtful_.insert(entry.chain);
@@ -235,7 +245,7 @@ Diagram Search::chain(const Table& table, const Chain& chain) {
 void Search::look_at(const Entrance& entrance) {
   const Stop& stop = entrance.stop;
   const Diagram rules = chain(*stop.table, *stop.chain);
-  const Decision policy{Decision::kMost, verdict_number(stop.base->policy), 0};
+  const Decision policy{Decision::kMost, verdict_number({.kind = stop.base->policy}), 0};
   const Diagram all = store().decide(rules, policy.outcomes());
   complete_[stop.chain] = all;
   for (const Outcomes outcomes : store().outcomes(all)) {
