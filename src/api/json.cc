@@ -11,6 +11,7 @@
 #include "api/filter_json.h"
 #include "language/packet_text.h"
 #include "language/policy_file.h"
+#include "policy/compile.h"
 #include "policy/numbered.h"
 #include "policy/service_state.h"
 
@@ -285,14 +286,16 @@ json::value to_json(const PacketQuery& query, const Explanation& answer) {
       {"verdict", answer.certain() ? to_text(answer.outcomes.front().rule->verdict) : "depends"},
       {"depends_on", texts(answer.depends_on)},
       {"outcomes", outcomes},
-      {"hints", texts(answer.hints)}};
+      {"hints", texts(answer.hints)},
+      {"scope", policy_scope()}};
 }
 
 json::value to_json(const Effects& effects) {
   return json::object{{"opens", effects_json(effects.opens)},
                       {"closes", effects_json(effects.closes)},
                       {"stops", texts(effects.stops)},
-                      {"complete", effects.complete}};
+                      {"complete", effects.complete},
+                      {"scope", policy_scope()}};
 }
 
 json::value to_json(const std::vector<Error>& errors, const Report& report, const RuleList& rules) {
@@ -307,7 +310,8 @@ json::value to_json(const std::vector<Error>& errors, const Report& report, cons
                       {"errors", errors_array(errors)},
                       {"warnings", texts(report.warnings)},
                       {"failed_tests", failed},
-                      {"rules", rules.size()}};
+                      {"rules", rules.size()},
+                      {"scope", policy_scope()}};
 }
 
 json::value to_json(const Service& service, const Manager& manager) {

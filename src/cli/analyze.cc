@@ -104,6 +104,7 @@ int show(const Context& context, const filter::Ruleset& ruleset, const Vocabular
                              analysis.exact);
   if (!analysis.untold.none())
     context.out << fmt::format("And {}; --json has no more either\n", to_text(analysis.untold));
+  context.out << "About: " << proof_scope() << '\n';
   return status;
 }
 

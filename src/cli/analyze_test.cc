@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "policy/proof.h"
 #include "tests/fakes/fake_host.h"
 #include "tests/support/shipped.h"
 
@@ -49,7 +50,9 @@ TEST_F(Analyze, TellsWhatIsOpenAndWhatDecidesNothing) {
             "    behind ip/filter/INPUT line 6\n"
             "Outside the model (1)\n"
             "  no table is about IPv6\n"
-            "3 rules, 3 of them understood in full\n");
+            "3 rules, 3 of them understood in full\n"
+            "About: " +
+                proof_scope() + "\n");
   EXPECT_EQ(run({"/rules.v4"}, true), kReport);
   EXPECT_NE(out.str().find(R"("dead":[{"place":"ip/filter/INPUT line 7")"), std::string::npos);
 }

@@ -287,6 +287,7 @@ int diff_policies(const Context& context, const std::string& from, const std::st
     context.out << "Note    more opens or closes than these lines say\n";
   if (status == kDone)
     context.out << "Nothing opens or closes now: first packets fare the same under both.\n";
+  context.out << "Compared: " << policy_scope() << '\n';
   return status;
 }
 

@@ -55,15 +55,18 @@ TEST_F(Commands, ExplainForPrograms) {
   EXPECT_EQ(explain_packet(context(true), {"in", "on", "lan", "1883/tcp", "from", "192.168.1.9"},
                            "/policy.toml"),
             kDone);
-  EXPECT_EQ(out.str(),
-            R"({"packet":"in on lan 1883/tcp from 192.168.1.9","verdict":"accept","depends_on":[],)"
-            R"("outcomes":[{"verdict":"accept","origin":{"kind":"service","name":"mqtt"},)"
-            R"("reason":"MQTT is enabled by the policy on lan","conditions":{},)"
-            R"("example":{"direction":"in","interface":"eth0","source":"192.168.1.9",)"
-            R"("destination":"192.0.2.1","protocol":"tcp","state":"new","source_port":40000,)"
-            R"("destination_port":1883}}],)"
-            R"("hints":["1883 is mqtt (MQTT), which the policy opens on lan to 192.168.1.0/24"]})"
-            "\n");
+  EXPECT_EQ(
+      out.str(),
+      R"({"packet":"in on lan 1883/tcp from 192.168.1.9","verdict":"accept","depends_on":[],)"
+      R"("outcomes":[{"verdict":"accept","origin":{"kind":"service","name":"mqtt"},)"
+      R"("reason":"MQTT is enabled by the policy on lan","conditions":{},)"
+      R"("example":{"direction":"in","interface":"eth0","source":"192.168.1.9",)"
+      R"("destination":"192.0.2.1","protocol":"tcp","state":"new","source_port":40000,)"
+      R"("destination_port":1883}}],)"
+      R"("hints":["1883 is mqtt (MQTT), which the policy opens on lan to 192.168.1.0/24"],"scope":")" +
+          policy_scope() +
+          R"("})"
+          "\n");
 }
 
 // What explain gives as an example is decided as it says.
@@ -97,7 +100,9 @@ TEST_F(Commands, CheckTellsWhatIsWrong) {
 
 TEST_F(Commands, DiffTellsWhatOpensAndCloses) {
   EXPECT_EQ(diff_policies(context(false), "/policy.toml", "/policy.toml"), kDone);
-  EXPECT_EQ(out.str(), "Nothing opens or closes now: first packets fare the same under both.\n");
+  EXPECT_EQ(out.str(),
+            "Nothing opens or closes now: first packets fare the same under both.\nCompared: " +
+                policy_scope() + "\n");
   files.content["/other.toml"] = "enforcing = false\n" + files.content["/policy.toml"];
   out.str("");
   EXPECT_EQ(diff_policies(context(false), "/other.toml", "/policy.toml"), kReport);

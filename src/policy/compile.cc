@@ -237,6 +237,12 @@ std::optional<InterfaceName> kernel_name(const std::optional<InterfaceName>& nam
 
 }  // namespace
 
+std::string policy_scope() {
+  return "IPv4 and IPv6 packets by the policy's rules alone, incoming, outgoing and routed; not "
+         "what "
+         "other tables, XDP, tc and BPF programs do (`quaymaster verify`)";
+}
+
 RuleList expand(const UserRule& rule, const Policy& policy, const Catalogue& catalogue,
                 const Origin& origin, const std::string& reason) {
   Match base;

@@ -14,6 +14,9 @@
 
 namespace quay {
 
+// What an answer about a policy's rules is about, while the kernel is not asked.
+std::string policy_scope();
+
 struct Compiled {
   RuleList rules;
   std::vector<std::string> notes;  // where the rules are not what the policy may seem to say
