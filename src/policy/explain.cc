@@ -109,13 +109,6 @@ Verdict basic(Verdict verdict) {
   return verdict == Verdict::Limit ? Verdict::Accept : verdict;
 }
 
-PacketQuery with_kernel_name(PacketQuery query, const Policy& policy) {
-  const auto named = policy.interfaces.find(query.interface);
-  if (named != policy.interfaces.end())
-    query.interface = named->second.text;
-  return query;
-}
-
 // One outcome for each rule that decides something, families taken together where they agree.
 class Answer {
  public:
@@ -226,6 +219,13 @@ std::string hint(const Service& service, const Function* function, const Endpoin
 }
 
 }  // namespace
+
+PacketQuery with_kernel_name(PacketQuery query, const Policy& policy) {
+  const auto named = policy.interfaces.find(query.interface);
+  if (named != policy.interfaces.end())
+    query.interface = named->second.text;
+  return query;
+}
 
 Result<Explanation> explain(const PacketQuery& query, const RuleList& rules, const Policy& policy) {
   const PacketQuery asked = with_kernel_name(query, policy);

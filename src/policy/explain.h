@@ -38,6 +38,9 @@ struct Explanation {
   bool certain() const { return depends_on.empty(); }
 };
 
+// The question with the kernel's name of an interface that the policy names.
+PacketQuery with_kernel_name(PacketQuery query, const Policy& policy);
+
 // Answers for every packet that `query` describes. Interface names of the policy are understood
 // beside the kernel's. Fails when no packet fits the query.
 Result<Explanation> explain(const PacketQuery& query, const RuleList& rules, const Policy& policy);
