@@ -32,7 +32,32 @@ def complete(*words):
                               capture_output=True, text=True, check=True).stdout.split()
 
 
+# The tables of names that the readers know, each from its declaration to its end.
+NAMES = (("nft_expressions.cc", "Readers known"), ("nft_statements.cc", "nft_statement_readers"),
+         ("xt_match.cc", "kMatchReaders"), ("xt_match.cc", "kAtoms"), ("xt_target.cc", "kTargetReaders"),
+         ("xt_target.cc", "kVerdicts"), ("xt_target.cc", "kNeutral"))
+
+
+def names(file, table):
+    text = (SOURCE / "src/language" / file).read_text()
+    begin = text.index(table)
+    return re.findall(r'"([A-Za-z0-9_]+)"', text[begin:text.index(";", begin)])
+
+
+def model_faults():
+    """docs/model.md is to tell of every expression, match and target that there is a reader for."""
+    words = set(re.findall(r"[A-Za-z0-9_]+", (SOURCE / "docs/model.md").read_text()))
+    for file, table in NAMES:
+        found = names(file, table)
+        if len(found) < 4:
+            yield f"tests/texts_test.py: {file} has no table {table} any more"
+        for name in found:
+            if name not in words:
+                yield f"docs/model.md does not tell of `{name}` ({file})"
+
+
 def faults():
+    yield from model_faults()
     page = (SOURCE / "man/quaymaster.1").read_text()
     top = verbs()
     if len(top) < 15:
