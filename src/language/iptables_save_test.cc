@@ -151,6 +151,7 @@ TEST(IptablesSave, RulesMatchAsTheKernelHasIt) {
       {"-m recent --set --name x", {{}}, true},
       {"-m recent ! --set --name x", {{}}, false},
       {"-m comment --comment \"-j \\\" x\"", {{}}, true},
+      {"-m comment --comment \"!\"", {{}}, true},
       {"-4", {{}}, true},
       {"-6", {{}}, false},
   };

@@ -60,6 +60,29 @@ constexpr std::array<HeaderField, 5> kUdp{{kSourcePort,
                                            {32, 16, Kind::Other, "udp length"},
                                            {48, 16, Kind::Other, "udp checksum"},
                                            kTcpFlags}};
+constexpr std::array<HeaderField, 5> kUdpLite{{kSourcePort,
+                                               kDestinationPort,
+                                               {32, 16, Kind::Other, "udplite csumcov"},
+                                               {48, 16, Kind::Other, "udplite checksum"},
+                                               kTcpFlags}};
+constexpr std::array<HeaderField, 5> kSctp{{kSourcePort,
+                                            kDestinationPort,
+                                            {32, 32, Kind::Other, "sctp vtag"},
+                                            {64, 32, Kind::Other, "sctp checksum"},
+                                            kTcpFlags}};
+constexpr std::array<HeaderField, 4> kDccp{
+    {kSourcePort, kDestinationPort, {67, 4, Kind::Other, "dccp type"}, kTcpFlags}};
+constexpr std::array<HeaderField, 4> kIgmp{
+    {kSourcePort, kDestinationPort, {32, 32, Kind::Other, "igmp group"}, kTcpFlags}};
+// RFC 4302.
+constexpr std::array<HeaderField, 5> kAuthentication{{kSourcePort,
+                                                      kDestinationPort,
+                                                      {32, 32, Kind::Other, "ah spi"},
+                                                      {64, 32, Kind::Other, "ah sequence"},
+                                                      kTcpFlags}};
+// RFC 4303.
+constexpr std::array<HeaderField, 3> kEncryption{
+    {{0, 32, Kind::Other, "esp spi"}, {32, 32, Kind::Other, "esp sequence"}, kTcpFlags}};
 constexpr std::array<HeaderField, 5> kIcmp{{kSourcePort,
                                             kDestinationPort,
                                             {32, 16, Kind::Other, "icmp id"},
@@ -90,8 +113,19 @@ std::span<const HeaderField> transport_fields(std::optional<int> protocol) {
     case IPPROTO_TCP:
       return kTcp;
     case IPPROTO_UDP:
-    case IPPROTO_UDPLITE:
       return kUdp;
+    case IPPROTO_UDPLITE:
+      return kUdpLite;
+    case IPPROTO_SCTP:
+      return kSctp;
+    case IPPROTO_DCCP:
+      return kDccp;
+    case IPPROTO_IGMP:
+      return kIgmp;
+    case IPPROTO_AH:
+      return kAuthentication;
+    case IPPROTO_ESP:
+      return kEncryption;
     case IPPROTO_ICMP:
       return kIcmp;
     case IPPROTO_ICMPV6:

@@ -234,9 +234,9 @@ Read<Meaning> spi_match(const Module& match, const Context& context) {
     const auto range = read_range(option.values[0], comp ? 65535 : 0xffffffff);
     if (!range)
       return std::unexpected(range.error());
-    meaning->conditions.push_back(
-        is(comp ? other_field("comp cpi", 16) : other_field(match.name + " spi", 32), *range,
-           option.inverted));
+    meaning->conditions.push_back(is(
+        comp ? filter::Field{.kind = Kind::DestinationPort} : other_field(match.name + " spi", 32),
+        *range, option.inverted));
   }
   return meaning;
 }

@@ -76,6 +76,11 @@ const OptionForm* match_form(const std::vector<OptionForm>& forms, std::string_v
   return found;
 }
 
+// Options whose value is anybody's text, an exclamation mark among them.
+bool is_prose(std::string_view name) {
+  return name == "comment" || name.ends_with("-prefix");
+}
+
 Owner RuleReader::owner_of(std::string_view name) {
   for (const bool exactly : {true, false}) {
     for (auto loaded = loaded_.rbegin(); loaded != loaded_.rend(); ++loaded)
@@ -117,7 +122,7 @@ bool RuleReader::load_match_of_protocol(std::string_view name) {
 
 Result<bool> RuleReader::read_values(Option& option, int count) {
   for (int i = 0; i < count; ++i) {
-    if (i == 0 && next_ < words_.size() && words_[next_] == "!") {
+    if (i == 0 && next_ < words_.size() && words_[next_] == "!" && !is_prose(option.name)) {
       if (option.inverted)
         return fail(fmt::format("--{} is inverted twice", option.name));
       option.inverted = true;

@@ -303,6 +303,13 @@ constexpr std::array kNft{
     "ip protocol tcp tcp sport 5 drop",
     "ip saddr . tcp dport { 10.0.0.1 . 22, 10.0.0.2 . 23 } drop",
     "tcp dport vmap { 22 : drop, 23-25 : accept, 26 : drop }",
+    "esp spi 5-10 drop",
+    "esp sequence 7 drop",
+    "ah spi != 5 drop",
+    "ah sequence > 5 drop",
+    "comp cpi 5-10 drop",
+    "sctp vtag 5 sctp dport 22 drop",
+    "udplite csumcov 8 drop",
 };
 
 TEST_F(Readers, MatchesOfIptables) {
