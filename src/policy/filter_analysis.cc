@@ -277,6 +277,28 @@ std::vector<std::string> unknown_in(const filter::Ruleset& ruleset) {
   return found;
 }
 
+std::vector<std::string> outside_of(const filter::Ruleset& ruleset) {
+  std::vector<std::string> all = ruleset.outside;
+  const auto unknown = [](const filter::Rule& rule, Kind kind) {
+    return std::ranges::any_of(rule.assigns, [&](const filter::Assign& assign) {
+      return assign.field.kind == kind && !assign.value;
+    });
+  };
+  for (const filter::Table& table : ruleset.tables)
+    for (const auto& [kind, what] :
+         {std::pair(Kind::Source, "sources"), std::pair(Kind::Destination, "destinations")}) {
+      std::size_t count = 0;
+      for (const filter::Chain& chain : table.chains)
+        count += static_cast<std::size_t>(std::ranges::count_if(
+            chain.rules, [&](const filter::Rule& rule) { return unknown(rule, kind); }));
+      if (count != 0)
+        all.push_back(fmt::format(
+            "{}/{}: {} to {} that are not known", to_text(table.family), table.name,
+            count == 1 ? "1 rule translates" : fmt::format("{} rules translate", count), what));
+    }
+  return all;
+}
+
 FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
                        std::size_t most_nodes) {
   const bool about_v4 = filter::is_about(ruleset, Family::V4);
@@ -301,7 +323,7 @@ FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
   else
     add_idle(v4.idle, v6.idle, ruleset, analysis);
   analysis.unknown = unknown_in(ruleset);
-  analysis.outside = ruleset.outside;
+  analysis.outside = outside_of(ruleset);
   if (about_v4 != about_v6)
     analysis.outside.push_back(fmt::format("no table is about {}", about_v4 ? "IPv6" : "IPv4"));
   count_rules(ruleset, analysis);

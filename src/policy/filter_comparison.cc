@@ -84,7 +84,7 @@ void note_what_is_unknown(const filter::Ruleset& first, const filter::Ruleset& s
   };
   for (const filter::Ruleset* ruleset : {&first, &second}) {
     note(differences.unknown, unknown_in(*ruleset));
-    note(differences.outside, ruleset->outside);
+    note(differences.outside, outside_of(*ruleset));
   }
 }
 

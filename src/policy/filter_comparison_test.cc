@@ -88,6 +88,17 @@ TEST(FilterComparison, WhatDiffersOnlyOnceEstablishedIsTold) {
             "drops (ip/filter/INPUT policy)\n");
 }
 
+TEST(FilterComparison, TranslationsThatAreNotFollowedAreNamed) {
+  const filter::Ruleset shared =
+      saved("",
+            "-A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 10.0.0.1-10.0.0.9\n"
+            "-A PREROUTING -p tcp --dport 81 -j DNAT --to-destination 10.0.0.1-10.0.0.8\n"
+            "-A PREROUTING -p tcp --dport 82 -j DNAT --to-destination 10.0.0.1\n");
+  EXPECT_EQ(
+      compare(shared, shared, {}).outside,
+      std::vector<std::string>{"ip/nat: 2 rules translate to destinations that are not known"});
+}
+
 // What neither ruleset tells is never taken for equal.
 TEST(FilterComparison, ClaimsNothingOfWhatIsNotKnown) {
   differ(saved("-A INPUT -p tcp -j NFQUEUE --queue-num 1\n"),

@@ -141,7 +141,7 @@ Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary
   auto [proof, second] = both(of(Family::V4), of(Family::V6));
   proof.too_large = proof.too_large || second.too_large;
   if (proof.too_large)
-    return {.unknown = unknown_in(live), .outside = live.outside, .too_large = true};
+    return {.unknown = unknown_in(live), .outside = outside_of(live), .too_large = true};
   proof.differences = join_families(std::move(proof.differences), std::move(second.differences));
   proof.closed = join_families(std::move(proof.closed), std::move(second.closed));
   proof.opened = join_families(std::move(proof.opened), std::move(second.opened));
@@ -152,7 +152,7 @@ Proof prove(const RuleList& rules, const filter::Ruleset& live, const Vocabulary
   std::ranges::move(proof.unknown.empty() ? second.unknown : proof.unknown,
                     std::back_inserter(unknown));
   proof.unknown = std::move(unknown);
-  proof.outside = live.outside;
+  proof.outside = outside_of(live);
   return proof;
 }
 
