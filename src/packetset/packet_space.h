@@ -19,6 +19,7 @@ class PacketSpace {
   PacketSpace(Family family, const InterfaceNames& names, std::span<const Box> boxes);
 
   DiagramStore& store() { return *store_; }
+  const DiagramStore& store() const { return *store_; }
 
   // `inside` for the packets of the box, `outside` for all others.
   Diagram diagram(const Box& box, Outcomes inside, Outcomes outside);

@@ -102,6 +102,8 @@ void find_unnamed_interfaces(const Policy& policy, std::vector<std::string>& war
     look_at(fmt::format("test {}", i + 1), policy.tests[i].packet.interface);
 }
 
+using Decided = std::pair<const Rule*, Packet>;
+
 // What the rules do with packets of one direction and family, for all tests at once.
 class Decisions {
  public:
@@ -126,16 +128,18 @@ class Decisions {
     all_ = space_->store().sequence(steps);
   }
 
+  // True when the diagrams grew too large: what other_than() says then is nothing.
+  bool exhausted() const { return space_ && space_->store().exhausted(); }
+
   // A packet of the question that fares otherwise, and the rule that decides it.
-  std::optional<std::pair<const Rule*, Packet>> other_than(Verdict wanted,
-                                                           const PacketQuery& question) {
+  std::optional<Decided> other_than(Verdict wanted, const PacketQuery& question) {
     const Box asked = box_of(question, family_, names_);
     if (question.direction != direction_ || asked.empty())
       return std::nullopt;
     DiagramStore& store = space_->store();
-    const Diagram wrong =
-        store.replace(store.intersect(all_, space_->diagram(asked, kMostOutcomes, 0)),
-                      [&](Outcomes outcomes) -> Outcomes { return outcomes & ~outcome(wanted); });
+    const Diagram wrong = store.replace(
+        store.intersect(all_, space_->diagram(asked, kMostOutcomes, 0)),
+        [&](Outcomes outcomes) -> Outcomes { return outcomes & ~(outcome(wanted) | kContinue); });
     const auto found = store.witness(wrong);
     if (!found)
       return std::nullopt;
@@ -143,15 +147,13 @@ class Decisions {
     const Box box = intersect(space_->box(*found), asked);
     for (const auto& [rule, matched] : rules_)
       if (const Box part = intersect(box, matched); !part.empty())
-        return std::pair(rule, any_packet(part, direction_, family_, names_));
+        return Decided(rule, any_packet(part, direction_, family_, names_));
     return std::nullopt;
   }
 
  private:
-  // Accepting up to a limit is accepting: the verdict hangs on the rate, not on the packet.
   static Outcomes outcome(Verdict verdict) {
-    const Verdict basic = verdict == Verdict::Limit ? Verdict::Accept : verdict;
-    return kContinue << (1 + static_cast<unsigned>(basic));
+    return kContinue << (1 + static_cast<unsigned>(basic(verdict)));
   }
 
   Direction direction_;
@@ -161,6 +163,17 @@ class Decisions {
   std::optional<PacketSpace> space_;
   Diagram all_ = 0;
 };
+
+// The same rule by rule, slowly.
+std::optional<Decided> explained_otherwise(const PolicyTest& test, const RuleList& rules,
+                                           const Policy& policy) {
+  const auto answer = explain(test.packet, rules, policy);
+  if (answer)
+    for (const Outcome& outcome : answer->outcomes)
+      if (basic(outcome.rule->verdict) != test.expect)
+        return Decided(outcome.rule, outcome.example);
+  return std::nullopt;
+}
 
 void run_tests(const Policy& policy, const Compiled& compiled, Report& report) {
   if (policy.tests.empty())
@@ -184,11 +197,14 @@ void run_tests(const Policy& policy, const Compiled& compiled, Report& report) {
     if (box_of(questions[i], Family::V4, names).empty() &&
         box_of(questions[i], Family::V6, names).empty())
       report.warnings.push_back(fmt::format("test {}: no packet is like that", i + 1));
+    std::optional<Decided> found;
     for (Decisions& each : decisions)
-      if (const auto found = each.other_than(test.expect, questions[i])) {
-        report.failed.push_back({i + 1, test, found->first, found->second});
-        break;
-      }
+      if (!found)
+        found = each.other_than(test.expect, questions[i]);
+    if (std::ranges::any_of(decisions, &Decisions::exhausted))
+      found = explained_otherwise(test, compiled.rules, policy);
+    if (found)
+      report.failed.push_back({i + 1, test, found->first, found->second});
   }
 }
 

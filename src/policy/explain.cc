@@ -104,11 +104,6 @@ std::vector<Condition> conditions(const Box& rule, const Box& question, Family f
   return result;
 }
 
-// Accepting up to a limit is accepting: the verdict hangs on the rate, not on the packet.
-Verdict basic(Verdict verdict) {
-  return verdict == Verdict::Limit ? Verdict::Accept : verdict;
-}
-
 // One outcome for each rule that decides something, families taken together where they agree.
 class Answer {
  public:
@@ -219,6 +214,10 @@ std::string hint(const Service& service, const Function* function, const Endpoin
 }
 
 }  // namespace
+
+Verdict basic(Verdict verdict) {
+  return verdict == Verdict::Limit ? Verdict::Accept : verdict;
+}
 
 PacketQuery with_kernel_name(PacketQuery query, const Policy& policy) {
   const auto named = policy.interfaces.find(query.interface);

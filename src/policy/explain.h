@@ -38,6 +38,9 @@ struct Explanation {
   bool certain() const { return depends_on.empty(); }
 };
 
+// Accepting up to a limit is accepting: the verdict hangs on the rate, not on the packet.
+Verdict basic(Verdict verdict);
+
 // The question with the kernel's name of an interface that the policy names.
 PacketQuery with_kernel_name(PacketQuery query, const Policy& policy);
 
