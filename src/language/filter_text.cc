@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "language/packet_text.h"
 #include "model/packet.h"
 #include "packetset/filter_walk.h"
 
@@ -213,23 +214,24 @@ std::string point_text(const filter::Point& point) {
     const auto found = point.numbers.find({.kind = kind});
     return found == point.numbers.end() ? Number{0} : found->second;
   };
+  const bool leaves = point.direction == Direction::Out;
   // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): every number is a Protocol
   const auto protocol = static_cast<Protocol>(number(Kind::Protocol));
-  const auto side = [&](Kind address, Kind port) {
-    return to_text(Address{point.family, number(address)}) +
-           (has_ports(protocol) ? " port " + number_text(number(port)) : "");
-  };
-  std::string text =
-      fmt::format("{} from {} to {}", to_text(protocol), side(Kind::Source, Kind::SourcePort),
-                  side(Kind::Destination, Kind::DestinationPort));
-  if (protocol == Protocol::Icmp || protocol == Protocol::Icmpv6)
-    text += fmt::format(" type {} code {}", number_text(number(Kind::SourcePort) >> 8),
-                        number_text(number(Kind::SourcePort) & 255));
-  if (!point.in_interface.empty())
-    text += ", in on " + point.in_interface;
-  if (!point.out_interface.empty())
+  const Packet packet{.direction = point.direction,
+                      .interface = leaves ? point.out_interface : point.in_interface,
+                      .source = {point.family, number(Kind::Source)},
+                      .destination = {point.family, number(Kind::Destination)},
+                      .protocol = protocol,
+                      .source_port = static_cast<Port>(number(Kind::SourcePort)),
+                      .destination_port = static_cast<Port>(number(Kind::DestinationPort)),
+                      .icmp_type = static_cast<std::uint8_t>(number(Kind::SourcePort) >> 8),
+                      .state = static_cast<State>(number(Kind::State))};
+  std::string text = to_text(packet);
+  if (point.direction == Direction::Forward && !point.out_interface.empty())
     text += ", out on " + point.out_interface;
-  text += ", state " + to_text(static_cast<State>(number(Kind::State)));
+  const Number code = number(Kind::SourcePort) & 255;
+  if ((protocol == Protocol::Icmp || protocol == Protocol::Icmpv6) && code != 0)
+    text += ", code " + number_text(code);
   for (const auto& [field, value] : point.numbers)
     if (field.kind >= Kind::TcpFlags)
       text += fmt::format(", {} {}", field_name(field), number_text(value));

@@ -22,8 +22,9 @@ struct Vocabulary {
 // where that is nothing. Long lists end with how many more there are.
 std::string region_text(const filter::Region& region, Family family, const Vocabulary& names);
 
-// A packet that somebody can send, or ask about: "tcp from 192.0.2.1 port 40000 to 192.0.2.2 port
-// 1883, in on eth1, state new". Of what no field says, only what is true is told.
+// A packet that somebody can send, or ask explain() about: "in on eth1 1883/tcp from 192.0.2.1 to
+// 192.0.2.2 sport 40000", and after commas what that sentence has no words for: "out on eth0", "tcp
+// flags 2". Of what no field says, only what is true is told.
 std::string point_text(const filter::Point& point);
 
 // "accepts", "drops", "rejects", "accepts or rejects"

@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "model/packet.h"
+#include "model/protocol.h"
+
 namespace quay::filter {
 namespace {
 
@@ -378,6 +381,8 @@ Number usual(const Field& field, const Numbers& numbers, Family family) {
     wanted = {22, 80, 443, 40000};
   if (field.kind == Kind::SourcePort)
     wanted = {40000};
+  if (field.kind == Kind::TcpFlags)
+    wanted = {2};  // SYN
   if (field.kind == Kind::Source || field.kind == Kind::Destination)
     wanted = usual_addresses(family, field.kind == Kind::Source);
   for (const Number number : wanted)
@@ -408,6 +413,20 @@ Point FilterLevels::point(const Cube& cube, Direction direction) const {
       point.numbers[*known.field] =
           usual(*known.field, axes_.at(*known.field).values(classes), family_);
     }
+  }
+  // What nobody asks for may be anything.
+  for (const Kind kind : {Kind::State, Kind::Protocol, Kind::Source, Kind::Destination,
+                          Kind::SourcePort, Kind::DestinationPort})
+    if (const Field field{.kind = kind}; !point.numbers.contains(field))
+      point.numbers[field] = usual(field, Numbers::up_to(most_of(field, family_)), family_);
+  const Field type{.kind = Kind::SourcePort};
+  const Number protocol = point.numbers[{.kind = Kind::Protocol}];
+  if (protocol == static_cast<Number>(Protocol::Icmp) ||
+      protocol == static_cast<Number>(Protocol::Icmpv6)) {
+    const auto at = level(type);
+    const Number echo = family_ == Family::V4 ? 8 << 8 : 128 << 8;
+    if (!at || axes_.at(type).values(cube.values[*at]).contains(echo))
+      point.numbers[type] = echo;
   }
   return point;
 }

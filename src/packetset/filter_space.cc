@@ -407,7 +407,10 @@ Diagram FilterSpace::possible(Direction direction) {
   const Diagram there = inside(possible_box(direction));
   if (!levels_.level({.kind = Kind::State}))
     return there;
-  const Diagram untracked = inside({states(State::Untracked, State::Untracked)});
+  // What leaves by the loopback interface untracked comes in so.
+  const Diagram untracked = any_assigned_.contains({.kind = Kind::State})
+                                ? Diagram{0}
+                                : inside({states(State::Untracked, State::Untracked)});
   const std::optional<Box> never = never_tracked(family());
   if (!never)
     return store_.subtract(there, untracked);
@@ -450,7 +453,8 @@ FilterSpace::Cover FilterSpace::cover(Diagram diagram, Direction direction, cons
     possible.values[*state] = levels_.everything().values[*state];
     const Diagram unreal = store_.subtract(store_.box(possible, kMostOutcomes, 0), real);
     const Diagram left_out = store_.forget(store_.subtract(real, all), *state);
-    told = store_.unite(all, store_.subtract(unreal, left_out));
+    told = store_.unite(
+        all, store_.subtract(store_.intersect(unreal, store_.forget(all, *state)), left_out));
   }
   DiagramStore::Cover found = store_.cover(told, levels_.widening(), most,
                                            store_.box(possible, kMostOutcomes, 0), kMostCounted);

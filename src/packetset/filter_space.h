@@ -28,7 +28,8 @@ std::optional<Box> never_tracked(Family family);
 
 class FilterSpace {
  public:
-  static constexpr std::size_t kMostNodes = 4'000'000;  // some 400 MB; 10,000 rules take a tenth
+  static constexpr std::size_t kMostNodes = 4'000'000;  // some 400 MB for each family, and
+  // both are looked at at once; 10,000 rules take a tenth
 
   // See FilterLevels. Beyond `most_nodes` exhausted() is true and nothing it says counts.
   FilterSpace(Family family, std::span<const Ruleset* const> rulesets,
@@ -51,8 +52,8 @@ class FilterSpace {
   // kMostOutcomes for the packets of a box, 0 for all others.
   Diagram inside(const Box& box);
   // The packets that there can be: an incoming one has an interface that it came in by, and none
-  // that it leaves by; and conntrack leaves alone those that are never_tracked(), and no others,
-  // before a rule says so.
+  // that it leaves by; and conntrack leaves alone those that are never_tracked(), and no others
+  // where no rule says so.
   Diagram possible(Direction direction);
   // The outcomes under some answers to the atoms.
   Diagram whatever_atoms(Diagram diagram);

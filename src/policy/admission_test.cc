@@ -32,7 +32,7 @@ TEST(Admission, NamesTheRuleThatRefuses) {
   const Admission closed = admission(kSsh, rules("-A INPUT -p tcp --dport 2222 -j ACCEPT\n"));
   EXPECT_FALSE(closed.accepted);
   EXPECT_EQ(closed.why, "drops (ip/filter/INPUT policy)");
-  EXPECT_TRUE(closed.example.starts_with("tcp from 10.0.0.7 port ")) << closed.example;
+  EXPECT_TRUE(closed.example.starts_with("in on eth0 22/tcp from 10.0.0.7 ")) << closed.example;
   const Admission refused = admission(kSsh, rules("-A INPUT -s 10.0.0.0/24 -j REJECT\n"
                                                   "-A INPUT -p tcp --dport 22 -j ACCEPT\n"));
   EXPECT_EQ(refused.why, "rejects (ip/filter/INPUT line 5)");

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "language/iptables_save.h"
+#include "language/packet_text.h"
 #include "policy/filter_comparison.h"
 #include "tests/support/corner_packets.h"
 #include "tests/support/same_decisions.h"
@@ -205,6 +206,8 @@ RC_GTEST_PROP(FilterAnalysis, NoDifferenceGoesUntold, ()) {
   const Differences found = compare(first, second, {});
   RC_ASSERT(!found.too_large);  // though there may be more than are listed
   RC_ASSERT(found.lines.empty() == (filter::difference(first, second) == ""));
+  for (const Difference& line : found.lines)
+    RC_ASSERT(parse_packet(line.example.substr(0, line.example.find(", "))).has_value());
   filter::CornerPackets corners(Family::V4, 7);
   corners.add(first);
   corners.add(second);

@@ -88,6 +88,32 @@ TEST(FilterComparison, WhatDiffersOnlyOnceEstablishedIsTold) {
             "drops (ip/filter/INPUT policy)\n");
 }
 
+// What is untracked on its way out of the loopback interface comes in so.
+TEST(FilterComparison, WhatARuleUntracksMayComeInUntracked) {
+  const auto read = [](const std::string& rule) {
+    return parse_iptables_save(
+               "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -o lo -j CT --notrack\n"
+               "COMMIT\n*filter\n:INPUT DROP [0:0]\n" +
+                   rule + "COMMIT\n",
+               "rules", Family::V4)
+        .value;
+  };
+  const std::string open = "-A INPUT -i lo -m conntrack --ctstate UNTRACKED -j ACCEPT\n";
+  EXPECT_FALSE(compare(read(open), read(""), {}).equal());
+}
+
+// The host's own packets are told where those of the wire are not all.
+TEST(FilterComparison, SpoofedSourcesAreNotHidden) {
+  const std::string port = " -p tcp --dport 22 -j ACCEPT\n";
+  EXPECT_EQ(
+      text(compare(saved("-A INPUT -s 10.0.0.1" + port + "-A INPUT -i eth0 -s 127.0.0.5" + port),
+                   saved(""), {})),
+      "tcp 22 source 10.0.0.1: accepts (ip/filter/INPUT line 5), drops "
+      "(ip/filter/INPUT policy)\n"
+      "tcp 22 source 127.0.0.5 from eth0: accepts (ip/filter/INPUT line 6), drops "
+      "(ip/filter/INPUT policy)\n");
+}
+
 TEST(FilterComparison, TranslationsThatAreNotFollowedAreNamed) {
   const filter::Ruleset shared =
       saved("",

@@ -73,15 +73,22 @@ std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction,
 
 std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction) {
   const filter::Box wire = wire_box(direction, space_.family());
-  packets = store().intersect(packets, space_.possible(direction));
+  packets = store().replace(
+      store().intersect(packets, space_.possible(direction)),
+      [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? 0 : kMostOutcomes; });
   const Diagram first = store().intersect(packets, space_.inside(wire));
   std::vector<PacketLine> lines = tell(first, direction, wire);
-  // The same packets in another state, or of the host itself, need no line of their own.
+  // The same packets in another state, or of the host itself, need no line of their own where all
+  // usual ones have theirs.
+  const Diagram possible = space_.possible(direction);
   Diagram told = first;
   for (const filter::Values& usual : wire)
-    if (const auto level = space_.levels().level(usual.field))
-      told = store().unite(told,
-                           store().subtract(store().forget(told, *level), space_.inside({usual})));
+    if (const auto level = space_.levels().level(usual.field)) {
+      const Diagram these = store().intersect(possible, space_.inside({usual}));
+      const Diagram others = store().subtract(store().forget(told, *level), these);
+      const Diagram left_out = store().forget(store().subtract(these, told), *level);
+      told = store().unite(told, store().subtract(others, left_out));
+    }
   std::ranges::move(tell(store().subtract(packets, told), direction, {}),
                     std::back_inserter(lines));
   return lines;

@@ -11,14 +11,14 @@ namespace quay {
 namespace {
 
 // One line for each flow of a filter that has these rules, and drops what none of them takes.
-std::string lost(const std::string& rules) {
+std::string lost(const std::string& rules, Family family = Family::V4) {
   const auto parsed = parse_iptables_save(
       "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n" + rules + "COMMIT\n",
-      "rules", Family::V4);
+      "rules", family);
   EXPECT_TRUE(parsed.ok());
   const std::array<const filter::Ruleset*, 1> rulesets{&parsed.value};
-  const std::vector<filter::Box> questions = answer_questions(Family::V4);
-  filter::FilterSpace space(Family::V4, rulesets, questions);
+  const std::vector<filter::Box> questions = answer_questions(family);
+  filter::FilterSpace space(family, rulesets, questions);
   const LostAnswers found = lost_answers(space, parsed.value, {});
   EXPECT_TRUE(found.complete);
   std::string text;
@@ -40,6 +40,13 @@ TEST(LostAnswers, AreNoneWhereEstablishedFlowsPass) {
   EXPECT_EQ(lost("-A INPUT -i eth0 -s 10.0.0.0/8 -p tcp --dport 22 -j ACCEPT\n"
                  "-A OUTPUT -o eth0 -d 10.0.0.0/8 -p tcp --sport 22 -j ACCEPT\n"),
             "");
+}
+
+// Neighbours have no state that a flow could begin in.
+TEST(LostAnswers, AreToldOfFlowsAlone) {
+  EXPECT_EQ(lost("-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 128 -j ACCEPT\n", Family::V6),
+            "in icmpv6 type 128 code 0: accepts (ip6/filter/INPUT line 5), answer drops "
+            "(ip6/filter/OUTPUT policy)\n");
 }
 
 TEST(LostAnswers, AreToldByTheFlow) {
