@@ -374,7 +374,8 @@ std::vector<Number> usual_addresses(Family family, bool source) {
 Number usual(const Field& field, const Numbers& numbers, Family family) {
   std::vector<Number> wanted;
   if (field.kind == Kind::Protocol)
-    wanted = {6, 17, 1, 58};
+    wanted = family == Family::V4 ? std::vector<Number>{6, 17, 1, 47}
+                                  : std::vector<Number>{6, 17, 58, 47};
   if (counts_hops(field))
     wanted = {64};
   if (field.kind == Kind::DestinationPort)
@@ -396,6 +397,23 @@ Number usual(const Field& field, const Numbers& numbers, Family family) {
 
 }  // namespace
 
+// What nobody asks for may be anything; of ICMP it is an echo request where it can be.
+void FilterLevels::add_unasked(const Cube& cube, Point& point) const {
+  for (const Kind kind : {Kind::State, Kind::Protocol, Kind::Source, Kind::Destination,
+                          Kind::SourcePort, Kind::DestinationPort})
+    if (const Field field{.kind = kind}; !point.numbers.contains(field))
+      point.numbers[field] = usual(field, Numbers::up_to(most_of(field, family_)), family_);
+  const Field type{.kind = Kind::SourcePort};
+  const Number protocol = point.numbers[{.kind = Kind::Protocol}];
+  if (protocol == static_cast<Number>(Protocol::Icmp) ||
+      protocol == static_cast<Number>(Protocol::Icmpv6)) {
+    const auto at = level(type);
+    const Number echo = family_ == Family::V4 ? 8 << 8 : 128 << 8;
+    if (!at || axes_.at(type).values(cube.values[*at]).contains(echo))
+      point.numbers[type] = echo;
+  }
+}
+
 Point FilterLevels::point(const Cube& cube, Direction direction) const {
   Point point{.direction = direction, .family = family_};
   for (std::size_t level = 0; level < levels_.size(); ++level) {
@@ -414,20 +432,7 @@ Point FilterLevels::point(const Cube& cube, Direction direction) const {
           usual(*known.field, axes_.at(*known.field).values(classes), family_);
     }
   }
-  // What nobody asks for may be anything.
-  for (const Kind kind : {Kind::State, Kind::Protocol, Kind::Source, Kind::Destination,
-                          Kind::SourcePort, Kind::DestinationPort})
-    if (const Field field{.kind = kind}; !point.numbers.contains(field))
-      point.numbers[field] = usual(field, Numbers::up_to(most_of(field, family_)), family_);
-  const Field type{.kind = Kind::SourcePort};
-  const Number protocol = point.numbers[{.kind = Kind::Protocol}];
-  if (protocol == static_cast<Number>(Protocol::Icmp) ||
-      protocol == static_cast<Number>(Protocol::Icmpv6)) {
-    const auto at = level(type);
-    const Number echo = family_ == Family::V4 ? 8 << 8 : 128 << 8;
-    if (!at || axes_.at(type).values(cube.values[*at]).contains(echo))
-      point.numbers[type] = echo;
-  }
+  add_unasked(cube, point);
   return point;
 }
 

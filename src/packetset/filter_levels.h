@@ -91,6 +91,7 @@ class FilterLevels {
   };
   using Counts = std::map<std::string, std::size_t>;
 
+  void add_unasked(const Cube& cube, Point& point) const;
   void note(const Ruleset& ruleset, bool alike);
   void note(const Rule& rule, Counts& seen);
   void note_translating(int others, Hook hook);

@@ -123,6 +123,7 @@ class Decisions {
       boxes.push_back(box);
     space_.emplace(family, names, boxes);
     std::vector<Diagram> steps;
+    steps.reserve(rules_.size());
     for (const auto& [rule, box] : rules_)
       steps.push_back(space_->diagram(box, outcome(rule->verdict), kContinue));
     all_ = space_->store().sequence(steps);
@@ -134,7 +135,7 @@ class Decisions {
   // A packet of the question that fares otherwise, and the rule that decides it.
   std::optional<Decided> other_than(Verdict wanted, const PacketQuery& question) {
     const Box asked = box_of(question, family_, names_);
-    if (question.direction != direction_ || asked.empty())
+    if (!space_ || question.direction != direction_ || asked.empty())
       return std::nullopt;
     DiagramStore& store = space_->store();
     const Diagram wrong = store.replace(
@@ -175,38 +176,52 @@ std::optional<Decided> explained_otherwise(const PolicyTest& test, const RuleLis
   return std::nullopt;
 }
 
-void run_tests(const Policy& policy, const Compiled& compiled, Report& report) {
-  if (policy.tests.empty())
-    return;
-  InterfaceNames names(compiled.rules);
-  names.add(kLoopback.text);
-  std::vector<PacketQuery> questions;
-  for (const auto& [name, interface] : policy.interfaces)
-    names.add(interface.text);
-  for (const PolicyTest& test : policy.tests) {
-    questions.push_back(with_kernel_name(test.packet, policy));
-    if (const std::string& interface = questions.back().interface; !interface.empty())
-      names.add(interface);
+// All tests of a policy, and what its rules say of them.
+class Tests {
+ public:
+  Tests(const Policy& policy, const RuleList& rules)
+      : policy_(policy), rules_(rules), names_(rules) {
+    names_.add(kLoopback.text);
+    for (const auto& [name, interface] : policy.interfaces)
+      names_.add(interface.text);
+    questions_.reserve(policy.tests.size());
+    for (const PolicyTest& test : policy.tests) {
+      questions_.push_back(with_kernel_name(test.packet, policy));
+      if (const std::string& interface = questions_.back().interface; !interface.empty())
+        names_.add(interface);
+    }
+    for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
+      for (const Family family : {Family::V4, Family::V6})
+        decisions_.emplace_back(direction, family, rules, names_, questions_);
   }
-  std::vector<Decisions> decisions;
-  for (const Direction direction : {Direction::In, Direction::Out, Direction::Forward})
-    for (const Family family : {Family::V4, Family::V6})
-      decisions.emplace_back(direction, family, compiled.rules, names, questions);
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    const PolicyTest& test = policy.tests[i];
-    if (box_of(questions[i], Family::V4, names).empty() &&
-        box_of(questions[i], Family::V6, names).empty())
-      report.warnings.push_back(fmt::format("test {}: no packet is like that", i + 1));
+
+  void run(Report& report) {
+    for (std::size_t i = 0; i < questions_.size(); ++i) {
+      if (box_of(questions_[i], Family::V4, names_).empty() &&
+          box_of(questions_[i], Family::V6, names_).empty())
+        report.warnings.push_back(fmt::format("test {}: no packet is like that", i + 1));
+      if (const auto found = otherwise(policy_.tests[i], questions_[i]))
+        report.failed.push_back({i + 1, policy_.tests[i], found->first, found->second});
+    }
+  }
+
+ private:
+  std::optional<Decided> otherwise(const PolicyTest& test, const PacketQuery& question) {
     std::optional<Decided> found;
-    for (Decisions& each : decisions)
+    for (Decisions& each : decisions_)
       if (!found)
-        found = each.other_than(test.expect, questions[i]);
-    if (std::ranges::any_of(decisions, &Decisions::exhausted))
-      found = explained_otherwise(test, compiled.rules, policy);
-    if (found)
-      report.failed.push_back({i + 1, test, found->first, found->second});
+        found = each.other_than(test.expect, question);
+    return std::ranges::any_of(decisions_, &Decisions::exhausted)
+               ? explained_otherwise(test, rules_, policy_)
+               : found;
   }
-}
+
+  const Policy& policy_;
+  const RuleList& rules_;
+  InterfaceNames names_;
+  std::vector<PacketQuery> questions_;
+  std::vector<Decisions> decisions_;
+};
 
 }  // namespace
 
@@ -225,7 +240,8 @@ Report check(const Policy& policy, const Catalogue& catalogue, const Compiled& c
   std::sort(report.warnings.begin(), report.warnings.end());
   report.warnings.erase(std::unique(report.warnings.begin(), report.warnings.end()),
                         report.warnings.end());
-  run_tests(policy, compiled, report);
+  if (!policy.tests.empty())
+    Tests(policy, compiled.rules).run(report);
   return report;
 }
 
