@@ -97,8 +97,8 @@ int run(int argc, char** argv) {
   }
 
   // Memory stays until nobody asks any more: to fetch it page by page for every answer is slow.
-  mallopt(M_TRIM_THRESHOLD, 64 << 20);
-  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 32 << 20);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that there is
 
   quay::Nftables firewall;
   quay::SystemFiles files;
