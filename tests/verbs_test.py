@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import unittest
@@ -125,6 +126,22 @@ class Verbs(unittest.TestCase):
             done = self.run_verb(line + " --json")
             self.assertEqual(done.returncode, DONE, f"{line}: {done.stdout}{done.stderr}")
             self.assertTrue(json.loads(done.stdout)["applied"], line)
+
+    def test_a_reader_that_has_seen_enough(self):
+        # Below systemd the signal is ignored, and whoever asks for it ends by it all the same.
+        process = subprocess.Popen([PROGRAM, "services", "--catalogue", SOURCE / "catalogue"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   restore_signals=False,
+                                   preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN))
+        process.stdout.close()
+        self.assertEqual(process.stderr.read(), b"")
+        process.stderr.close()
+        self.assertEqual(process.wait(), -signal.SIGPIPE)
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([PROGRAM, "services", "--catalogue", SOURCE / "catalogue"],
+                                  stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (FAILED, "quaymaster: cannot write the output\n"))
 
     def test_wrong_words(self):
         self.begin()

@@ -1,6 +1,7 @@
 // quaymaster: the command line.
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <functional>
 #include <iostream>
 #include <string>
@@ -484,6 +485,7 @@ int run(const Arguments& arguments, const Work& work) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  std::signal(SIGPIPE, SIG_DFL);  // units ignore it: `quaymaster ports | head` is no failure there
   CLI::App app("Manages the ports and services of a Linux gateway.", "quaymaster");
   app.set_version_flag("--version", "quaymaster " QUAY_VERSION);
   app.require_subcommand(1);
