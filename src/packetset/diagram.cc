@@ -327,6 +327,11 @@ Outcomes DiagramStore::at(Diagram diagram, std::span<const Value> packet) const 
   return diagram;
 }
 
+Diagram DiagramStore::some(Diagram diagram) {
+  return replace(diagram,
+                 [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? 0 : kMostOutcomes; });
+}
+
 std::vector<Outcomes> DiagramStore::outcomes(Diagram diagram) const {
   std::vector<Outcomes> found;
   std::unordered_set<Diagram> seen;
@@ -462,10 +467,6 @@ Cube DiagramStore::widened(const Cube& cube, Diagram outside, std::span<const st
 
 DiagramStore::Cover DiagramStore::cover(Diagram diagram, std::span<const std::size_t> widen,
                                         std::size_t most, Diagram care, std::size_t easily) {
-  const auto some = [&](Diagram packets) {
-    return replace(packets,
-                   [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? 0 : kMostOutcomes; });
-  };
   const Diagram outside = subtract(some(care), some(diagram));
   Cover result;
   result.rest = diagram;

@@ -104,6 +104,9 @@ class DiagramStore {
   // Every set of outcomes replaced by another.
   Diagram replace(Diagram diagram, const std::function<Outcomes(Outcomes)>& by);
 
+  // kMostOutcomes where there is some outcome, 0 elsewhere.
+  Diagram some(Diagram diagram);
+
   // What becomes of packets whose value at `level` is another by now: `value`, or any there is, and
   // then their outcomes are those of all values together.
   Diagram restrict(Diagram diagram, std::size_t level, Value value);

@@ -444,9 +444,7 @@ FilterSpace::Cover FilterSpace::cover(Diagram diagram, Direction direction, cons
     return {};
   const Diagram real =
       store_.intersect(this->possible(direction), store_.box(possible, kMostOutcomes, 0));
-  const Diagram all = store_.replace(
-      store_.intersect(diagram, real),
-      [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? 0 : kMostOutcomes; });
+  const Diagram all = store_.some(store_.intersect(diagram, real));
   // A state that a packet cannot have is told with those that it can have: none need be named then.
   Diagram told = all;
   if (const auto state = levels_.level({.kind = Kind::State})) {

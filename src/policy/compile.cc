@@ -239,8 +239,7 @@ std::optional<InterfaceName> kernel_name(const std::optional<InterfaceName>& nam
 
 std::string policy_scope() {
   return "IPv4 and IPv6 packets by the policy's rules alone, incoming, outgoing and routed; not "
-         "what "
-         "other tables, XDP, tc and BPF programs do (`quaymaster verify`)";
+         "what other tables, XDP, tc and BPF programs do (`quaymaster verify`)";
 }
 
 RuleList expand(const UserRule& rule, const Policy& policy, const Catalogue& catalogue,

@@ -73,14 +73,12 @@ std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction,
 
 std::vector<PacketLine> FilterTeller::tell(Diagram packets, Direction direction) {
   const filter::Box wire = wire_box(direction, space_.family());
-  packets = store().replace(
-      store().intersect(packets, space_.possible(direction)),
-      [](Outcomes outcomes) -> Outcomes { return outcomes == 0 ? 0 : kMostOutcomes; });
+  const Diagram possible = space_.possible(direction);
+  packets = store().some(store().intersect(packets, possible));
   const Diagram first = store().intersect(packets, space_.inside(wire));
   std::vector<PacketLine> lines = tell(first, direction, wire);
   // The same packets in another state, or of the host itself, need no line of their own where all
   // usual ones have theirs.
-  const Diagram possible = space_.possible(direction);
   Diagram told = first;
   for (const filter::Values& usual : wire)
     if (const auto level = space_.levels().level(usual.field)) {
