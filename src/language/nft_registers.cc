@@ -97,7 +97,13 @@ bool Registers::shift(const Shift& shift) {
 bool Registers::turn(const Byteorder& order) {
   const std::size_t size = order.size;
   if ((size != 2 && size != 4 && size != 8) || order.length == 0 || order.length > kBits / 8 ||
-      order.length % size != 0 || order.operation > NFT_BYTEORDER_HTON)
+      order.operation > NFT_BYTEORDER_HTON)
+    return false;
+  // nft_byteorder_eval(): as many numbers as there are. nft(8) turns a protocol in a concatenation
+  // so, which is less than one.
+  if (order.length < size)
+    return true;
+  if (order.length % size != 0)
     return false;
   std::vector<Bit> bits(std::size_t{order.length} * 8);
   for (std::size_t i = 0; i < bits.size(); ++i) {
