@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include <netinet/in.h>
+
 #include "language/nft_json_key.h"
 #include "language/nft_json_text.h"
 
@@ -132,9 +134,17 @@ std::optional<Effect> mangling(const Json& mangle, const Context& context) {
   if (unseen(*key))
     return effect;
   const auto asked = key_of(*key, context.family);
-  if (!asked || asked->size() != 1 || asked->front().question.presence)
+  if (!asked || asked->size() != 1)
     return std::nullopt;
   const Question& question = asked->front().question;
+  // nft_exthdr_tcp_set_eval(): the rule goes on without the option as well, and a size is made
+  // smaller alone.
+  if (tagged(*key).tag == "tcp option") {
+    std::ranges::move(implied_conditions({values_of(filter::Kind::Protocol, IPPROTO_TCP)}),
+                      std::back_inserter(effect.needs.conditions));
+    effect.assigns.push_back({question.field, std::nullopt});
+    return effect;
+  }
   // Entries of conntrack are written where there are any, and the rule goes on in any case.
   if (tagged(*key).tag != "ct" && tagged(*key).tag != "meta")
     std::ranges::move(implied_conditions(question.implied),

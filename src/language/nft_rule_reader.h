@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h>
 
 #include "language/nft_effect.h"
 #include "language/nft_rule_state.h"
@@ -101,10 +102,12 @@ class RuleReader {
   void operator()(const PayloadWrite& write) { state_.assign_header(write); }
   void operator()(const ExtensionHeaderWrite& write) {
     constexpr std::uint8_t maxseg = 2;
-    // The size of segments is changed for the neighbour; other options are not looked at here.
-    if (write.operation == NFT_EXTHDR_OP_TCPOPT && write.type == maxseg)
-      return state_.assign(segment_size(), std::nullopt);
-    state_.decide_unknown("expression exthdr, a change");
+    if (write.operation != NFT_EXTHDR_OP_TCPOPT || write.type != maxseg)
+      return state_.decide_unknown("expression exthdr, a change");
+    // nft_exthdr_tcp_set_eval(): the rule breaks off without TCP, and goes on without the option.
+    state_.ask({.boxes = {{{.field = {.kind = filter::Kind::Protocol},
+                            .numbers = filter::Numbers({{IPPROTO_TCP, IPPROTO_TCP}})}}}});
+    state_.assign(segment_size(), std::nullopt);
   }
   void operator()(const Notrack&) { state_.untrack(); }
 

@@ -180,7 +180,7 @@ std::string NftMatches::mark() {
 
 std::string NftMatches::header() {
   const std::string what = ip(family_);
-  switch (dice_.below(5)) {
+  switch (dice_.below(6)) {
     case 0:
       return either(what + " dscp", {"0", "8", "46", "1", "4", "2-4"});
     case 1:
@@ -189,6 +189,8 @@ std::string NftMatches::header() {
       return what + " length " + (family_ == Family::V4 ? "40-70" : "20-50");
     case 3:
       return "udp length 16-40";
+    case 4:
+      return dice_.one_in(2) ? "tcp option maxseg missing" : "tcp option sack-perm exists";
     default:
       if (place_.hook == Hook::Output || place_.hook == Hook::Postrouting)
         return either("meta length", {"44-70"});

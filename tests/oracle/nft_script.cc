@@ -176,6 +176,8 @@ std::string Writer::statement(NftMatches& matches) {
       return place_.hook == Hook::Prerouting || place_.hook == Hook::Output ? "notrack" : "counter";
     case 5:
       return dice_.one_in(3) ? "limit rate 5/second" : "meta mark set 17";
+    case 6:
+      return "tcp option maxseg size set 1200";
     default:
       return "counter";
   }
