@@ -1,10 +1,12 @@
 // Small things that loads of fields are made of. For nft_fields.cc and nft_flow_fields.cc alone.
 #pragma once
 
+#include <span>
 #include <string>
 #include <utility>
 
 #include "language/nft_fields.h"
+#include "language/nft_headers.h"
 
 namespace quay::nft {
 
@@ -47,5 +49,14 @@ inline Load nothing(Origins& origins, std::string what, int bits, bool random = 
                                              .random = random}),
                                 bits - 1, 0)};
 }
+
+struct Header {
+  std::span<const HeaderField> fields;
+  std::string name;        // of what no field is known for: this, its first bit and its length
+  bool by_family = false;  // the fields are those of one IP version
+};
+
+// `length` bits of a header from bit `start` on.
+Load part_of(const Header& header, int start, int length, Origins& origins);
 
 }  // namespace quay::nft

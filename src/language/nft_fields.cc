@@ -52,27 +52,32 @@ Load load_of(const Payload& payload, const Scene& scene, Origins& origins) {
   const int length = static_cast<int>(std::min(payload.length, most)) * 8;
   if (payload.base >= kBases.size() || payload.offset > farthest)
     return nothing(origins, fmt::format("payload of header {}", payload.base), length);
-  const std::span<const HeaderField> fields = fields_of(payload, scene);
-  const int start = static_cast<int>(payload.offset) * 8;
-  const bool by_family = payload.base == NFT_PAYLOAD_NETWORK_HEADER;
+  return part_of({.fields = fields_of(payload, scene),
+                  .name = fmt::format("@{},", kBases[payload.base]),
+                  .by_family = payload.base == NFT_PAYLOAD_NETWORK_HEADER &&
+                               scene.table != filter::TableFamily::Arp},
+                 static_cast<int>(payload.offset) * 8, length, origins);
+}
+
+Load part_of(const Header& header, int start, int length, Origins& origins) {
   Load load;
-  for (int at = start; at < start + length;) {
+  const int end = start + length;
+  for (int at = start; at < end;) {
     const auto field = std::ranges::find_if(
-        fields, [at](const HeaderField& one) { return one.first + one.bits > at; });
-    const int end = start + length;
+        header.fields, [at](const HeaderField& one) { return one.first + one.bits > at; });
     Origin origin;
     int first = at;
     int last = 0;  // not part of it
-    if (field != fields.end() && field->first <= at) {
+    if (field != header.fields.end() && field->first <= at) {
       origin = header_origin(*field);
       first = field->first;
       last = std::min(end, field->first + field->bits);
     } else {  // no field known: as many bytes as belong together
-      last = std::min({field == fields.end() ? end : field->first, end, at + 128});
-      const std::string name = fmt::format("@{},{},{}", kBases[payload.base], at, last - at);
-      origin = {.field = other(name, last - at), .bits = last - at};
+      last = std::min({field == header.fields.end() ? end : field->first, end, at + 128});
+      origin = {.field = other(fmt::format("{}{},{}", header.name, at, last - at), last - at),
+                .bits = last - at};
     }
-    origin.by_family = by_family && scene.table != filter::TableFamily::Arp;
+    origin.by_family = header.by_family;
     const int high = origin.bits - 1 - (at - first);
     const std::vector<Bit> bits = network_order(origins.add(origin), high, high - (last - at) + 1);
     load.bits.insert(load.bits.end(), bits.begin(), bits.end());

@@ -48,7 +48,7 @@ const std::map<std::uint32_t, ConntrackKey>& conntrack_keys() {
       {NFT_CT_DST_IP, {"daddr", 32, false}},
       {NFT_CT_SRC_IP6, {"saddr", 128, false}},
       {NFT_CT_DST_IP6, {"daddr", 128, false}},
-      {NFT_CT_ID, {"id", 32, true}}};
+      {NFT_CT_ID, {"id", 32, false}}};  // as nft(8) writes it
   return keys;
 }
 
@@ -180,13 +180,22 @@ Load load_of(const Socket& socket, const Scene&, Origins& origins) {
 
 namespace {
 
-// As nft(8) calls extension headers and TCP's options.
+// As nft(8) calls extension headers and options.
 std::string header_name(const ExtensionHeader& header) {
   static const std::map<int, std::string_view> ipv6{{0, "hbh"}, {43, "rt"},  {44, "frag"},
                                                     {51, "ah"}, {60, "dst"}, {135, "mh"}};
   static const std::map<int, std::string_view> tcp{
       {0, "eol"},  {1, "nop"},       {2, "maxseg"},  {3, "window"}, {4, "sack-perm"},
       {5, "sack"}, {8, "timestamp"}, {19, "md5sig"}, {30, "mptcp"}, {34, "fastopen"}};
+  static const std::map<int, std::string_view> ipv4{
+      {7, "rr"}, {131, "lsrr"}, {137, "ssrr"}, {148, "ra"}};
+  static const std::map<int, std::string_view> sctp{
+      {0, "data"},         {1, "init"},          {2, "init-ack"},
+      {3, "sack"},         {4, "heartbeat"},     {5, "heartbeat-ack"},
+      {6, "abort"},        {7, "shutdown"},      {8, "shutdown-ack"},
+      {9, "error"},        {10, "cookie-echo"},  {11, "cookie-ack"},
+      {12, "ecne"},        {13, "cwr"},          {14, "shutdown-complete"},
+      {128, "asconf-ack"}, {192, "forward-tsn"}, {193, "asconf"}};
   const auto named = [&header](const std::map<int, std::string_view>& names) {
     const auto name = names.find(header.type);
     return name == names.end() ? std::to_string(header.type) : std::string(name->second);
@@ -197,9 +206,9 @@ std::string header_name(const ExtensionHeader& header) {
     case NFT_EXTHDR_OP_TCPOPT:
       return "tcp option " + named(tcp);
     case NFT_EXTHDR_OP_IPV4:
-      return fmt::format("ip option {}", header.type);
+      return "ip option " + named(ipv4);
     case NFT_EXTHDR_OP_SCTP:
-      return fmt::format("sctp chunk {}", header.type);
+      return "sctp chunk " + named(sctp);
     case NFT_EXTHDR_OP_DCCP:
       return fmt::format("dccp option {}", header.type);
     default:
@@ -211,18 +220,15 @@ std::string header_name(const ExtensionHeader& header) {
 
 Load load_of(const ExtensionHeader& header, const Scene&, Origins& origins) {
   constexpr std::uint32_t longest = 16;
-  constexpr int maxseg = 2;
+  constexpr std::uint32_t farthest = 65535;
   const std::string name = header_name(header);
   if (header.present)
     return truth(origins, other(name + " exists", 1));
-  const int bits = static_cast<int>(std::min(header.length, longest)) * 8;
-  const bool size = header.operation == NFT_EXTHDR_OP_TCPOPT && header.type == maxseg &&
-                    header.offset == 2 && header.length == 2;
-  const std::string part =
-      size ? name + " size" : fmt::format("{} @{},{}", name, header.offset * 8ULL, bits);
-  Load load = header.length == 0 || header.length > longest
-                  ? nothing(origins, part, kNameBits)
-                  : network_number(origins, other(part, bits), bits);
+  Load load = header.length == 0 || header.length > longest || header.offset > farthest
+                  ? nothing(origins, name, kNameBits)
+                  : part_of({.fields = option_fields(name), .name = name + " @"},
+                            static_cast<int>(header.offset) * 8,
+                            static_cast<int>(header.length) * 8, origins);
   if (header.operation == NFT_EXTHDR_OP_TCPOPT)
     load.needs.push_back({.field = {.kind = Kind::Protocol},
                           .numbers = Numbers({{IPPROTO_TCP, IPPROTO_TCP}}),

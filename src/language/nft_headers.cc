@@ -1,6 +1,8 @@
 #include "language/nft_headers.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include <netinet/in.h>
 
@@ -12,8 +14,14 @@ using filter::Kind;
 constexpr HeaderField kTarget{0, 48, Kind::Other, "ether daddr"};
 constexpr HeaderField kSender{48, 48, Kind::SourceMac, {}};
 constexpr std::array<HeaderField, 3> kLink{{kTarget, kSender, {96, 16, Kind::Family, {}}}};
-constexpr std::array<HeaderField, 3> kDeviceLink{
-    {kTarget, kSender, {96, 16, Kind::Other, kEtherType}}};
+// IEEE 802.1Q, where that is what the type says.
+constexpr std::array<HeaderField, 7> kDeviceLink{{kTarget,
+                                                  kSender,
+                                                  {96, 16, Kind::Other, kEtherType},
+                                                  {112, 3, Kind::Other, "vlan pcp"},
+                                                  {115, 1, Kind::Other, "vlan dei"},
+                                                  {116, 12, Kind::Other, "vlan id"},
+                                                  {128, 16, Kind::Other, "vlan type"}}};
 
 // RFC 791.
 constexpr std::array<HeaderField, 12> kIpv4{{{0, 4, Kind::Other, "ip version"},
@@ -94,6 +102,47 @@ constexpr std::array<HeaderField, 5> kIcmpv6{{kSourcePort,
                                               {48, 16, Kind::Other, "icmpv6 sequence"},
                                               kTcpFlags}};
 
+struct Option {
+  std::string_view name;
+  std::span<const HeaderField> fields;
+};
+
+// RFC 8200.
+constexpr std::array<HeaderField, 5> kFragment{{{0, 8, Kind::Other, "frag nexthdr"},
+                                                {8, 8, Kind::Other, "frag reserved"},
+                                                {16, 13, Kind::Other, "frag frag-off"},
+                                                {31, 1, Kind::Other, "frag more-fragments"},
+                                                {32, 32, Kind::Other, "frag id"}}};
+constexpr std::array<HeaderField, 2> kHopByHop{
+    {{0, 8, Kind::Other, "hbh nexthdr"}, {8, 8, Kind::Other, "hbh hdrlength"}}};
+constexpr std::array<HeaderField, 2> kDestinationOptions{
+    {{0, 8, Kind::Other, "dst nexthdr"}, {8, 8, Kind::Other, "dst hdrlength"}}};
+constexpr std::array<HeaderField, 4> kRouting{{{0, 8, Kind::Other, "rt nexthdr"},
+                                               {8, 8, Kind::Other, "rt hdrlength"},
+                                               {16, 8, Kind::Other, "rt type"},
+                                               {24, 8, Kind::Other, "rt seg-left"}}};
+// RFC 6275.
+constexpr std::array<HeaderField, 5> kMobility{{{0, 8, Kind::Other, "mh nexthdr"},
+                                                {8, 8, Kind::Other, "mh hdrlength"},
+                                                {16, 8, Kind::Other, "mh type"},
+                                                {24, 8, Kind::Other, "mh reserved"},
+                                                {32, 16, Kind::Other, "mh checksum"}}};
+// RFC 9293, 7323.
+constexpr std::array<HeaderField, 1> kMaxseg{{{16, 16, Kind::Other, "tcp option maxseg size"}}};
+constexpr std::array<HeaderField, 1> kWindow{{{16, 8, Kind::Other, "tcp option window count"}}};
+constexpr std::array<HeaderField, 2> kTimestamp{
+    {{16, 32, Kind::Other, "tcp option timestamp tsval"},
+     {48, 32, Kind::Other, "tcp option timestamp tsecr"}}};
+
+constexpr Option kOptions[] = {{"exthdr frag", kFragment},
+                               {"exthdr hbh", kHopByHop},
+                               {"exthdr dst", kDestinationOptions},
+                               {"exthdr rt", kRouting},
+                               {"exthdr mh", kMobility},
+                               {"tcp option maxseg", kMaxseg},
+                               {"tcp option window", kWindow},
+                               {"tcp option timestamp", kTimestamp}};
+
 }  // namespace
 
 std::span<const HeaderField> link_fields(bool device) {
@@ -133,6 +182,11 @@ std::span<const HeaderField> transport_fields(std::optional<int> protocol) {
     default:
       return kAnyTransport;
   }
+}
+
+std::span<const HeaderField> option_fields(std::string_view name) {
+  const auto* option = std::ranges::find(kOptions, name, &Option::name);
+  return option == std::end(kOptions) ? std::span<const HeaderField>() : option->fields;
 }
 
 }  // namespace quay::nft

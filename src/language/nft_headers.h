@@ -1,4 +1,4 @@
-// Where the fields of a packet's headers lie. For nft_fields.cc alone.
+// Where the fields of a packet's headers lie, and what nft(8) calls them.
 #pragma once
 
 #include <optional>
@@ -24,5 +24,8 @@ struct HeaderField {
 std::span<const HeaderField> link_fields(bool device);
 std::span<const HeaderField> network_fields(Family family);
 std::span<const HeaderField> transport_fields(std::optional<int> protocol);
+// Of an extension header or an option: "exthdr frag", "tcp option maxseg". None of what has no
+// numbers, or is not known.
+std::span<const HeaderField> option_fields(std::string_view name);
 
 }  // namespace quay::nft

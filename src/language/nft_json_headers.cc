@@ -6,6 +6,9 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+
+#include "language/nft_headers.h"
 
 namespace quay::nft_json {
 namespace {
@@ -20,6 +23,7 @@ struct Header {
   Spelling spelling = Spelling::Number;
   Kind kind = Kind::Other;
   Question::Place place = Question::Place::Whole;
+  std::string_view name = {};  // of Other that lies where a field of another name does
 };
 
 // RFC 791, 8200, 9293, 768, 792, 4443, 2236, 4302, 4303, 3173, 3828, 9260, 4340, IEEE 802.1Q.
@@ -71,22 +75,19 @@ constexpr auto kHeaders = std::to_array<Header>({
     {"sctp", "checksum", 32},
     {"dccp", "sport", 16, Spelling::Number, Kind::SourcePort},
     {"dccp", "dport", 16, Spelling::Number, Kind::DestinationPort},
-    {"dccp", "type", 4},
+    {"dccp", "type", 4, Spelling::DccpType},
     {"icmp", "type", 8, Spelling::IcmpType, Kind::SourcePort, Question::Place::HighByte},
     {"icmp", "code", 8, Spelling::IcmpCode, Kind::SourcePort, Question::Place::LowByte},
     {"icmp", "checksum", 16, Spelling::Number, Kind::DestinationPort},
     {"icmp", "id", 16},
     {"icmp", "sequence", 16},
-    {"icmp", "gateway", 32},
-    {"icmp", "mtu", 16},
+    {"icmp", "mtu", 16, Spelling::Number, Kind::Other, Question::Place::Whole, "icmp sequence"},
     {"icmpv6", "type", 8, Spelling::Icmpv6Type, Kind::SourcePort, Question::Place::HighByte},
     {"icmpv6", "code", 8, Spelling::Icmpv6Code, Kind::SourcePort, Question::Place::LowByte},
     {"icmpv6", "checksum", 16, Spelling::Number, Kind::DestinationPort},
     {"icmpv6", "id", 16},
     {"icmpv6", "sequence", 16},
-    {"icmpv6", "mtu", 32},
-    {"icmpv6", "parameter-problem", 32},
-    {"icmpv6", "max-delay", 16},
+    {"icmpv6", "max-delay", 16, Spelling::Number, Kind::Other, Question::Place::Whole, "icmpv6 id"},
     {"igmp", "type", 8, Spelling::IgmpType, Kind::SourcePort, Question::Place::HighByte},
     {"igmp", "mrt", 8, Spelling::Number, Kind::SourcePort, Question::Place::LowByte},
     {"igmp", "checksum", 16, Spelling::Number, Kind::DestinationPort},
@@ -105,7 +106,7 @@ constexpr auto kHeaders = std::to_array<Header>({
     {"ether", "daddr", 48, Spelling::Mac},
     {"ether", "type", 16, Spelling::EtherType},
     {"vlan", "id", 12},
-    {"vlan", "cfi", 1},
+    {"vlan", "cfi", 1, Spelling::Number, Kind::Other, Question::Place::Whole, "vlan dei"},
     {"vlan", "dei", 1},
     {"vlan", "pcp", 3},
     {"vlan", "type", 16, Spelling::EtherType},
@@ -131,16 +132,20 @@ struct IcmpPart {
 
 constexpr IcmpPart kIcmpParts[] = {{"icmp", "id", {0, 8}},
                                    {"icmp", "sequence", {0, 8}},
-                                   {"icmp", "gateway", {5, 5}},
                                    {"icmp", "mtu", {3, 3}},
                                    {"icmpv6", "id", {128, 129}},
                                    {"icmpv6", "sequence", {128, 129}},
-                                   {"icmpv6", "mtu", {2, 2}},
-                                   {"icmpv6", "parameter-problem", {4, 4}},
                                    {"icmpv6", "max-delay", {130, 130}}};
 
 constexpr filter::Number kEthernet = 1;  // ARPHRD_ETHER, linux/if_arp.h
 constexpr filter::Number kVlan = 0x8100;
+
+// Of what devices see it may be that of a VLAN tag; elsewhere it says which IP version follows.
+filter::Field ether_type(TableFamily family) {
+  if (family == TableFamily::Netdev || family == TableFamily::Bridge)
+    return other_field(std::string(nft::kEtherType), 16);
+  return {.kind = Kind::Family};
+}
 
 void imply_icmp_type(Question& question, std::string_view header, std::string_view field) {
   for (const IcmpPart& part : kIcmpParts) {
@@ -172,7 +177,11 @@ void imply_headers(Question& question, const Header& found, TableFamily family) 
     question.implied.push_back(values_of(other_field("meta iiftype", 16), kEthernet, kEthernet));
   }
   if (vlan)
-    question.implied.push_back(values_of(other_field("ether type", 16), kVlan, kVlan));
+    question.implied.push_back(
+        {.field = ether_type(family),
+         .numbers = placed({.field = ether_type(family), .spelling = Spelling::EtherType},
+                           filter::Numbers({{kVlan, kVlan}})),
+         .names = {}});
 }
 
 // ARP is none of the packets that the model is about.
@@ -182,34 +191,6 @@ Question never(std::string_view field) {
   question.implied.push_back({.field = {.kind = Kind::Family}, .numbers = {}, .names = {}});
   return question;
 }
-
-struct Option {
-  std::string_view kind;
-  std::string_view name;
-  std::string_view field;
-  int bits;
-};
-
-constexpr Option kOptions[] = {{"exthdr", "frag", "nexthdr", 8},
-                               {"exthdr", "frag", "frag-off", 13},
-                               {"exthdr", "frag", "more-fragments", 1},
-                               {"exthdr", "frag", "id", 32},
-                               {"exthdr", "hbh", "nexthdr", 8},
-                               {"exthdr", "hbh", "hdrlength", 8},
-                               {"exthdr", "dst", "nexthdr", 8},
-                               {"exthdr", "dst", "hdrlength", 8},
-                               {"exthdr", "rt", "nexthdr", 8},
-                               {"exthdr", "rt", "hdrlength", 8},
-                               {"exthdr", "rt", "type", 8},
-                               {"exthdr", "rt", "seg-left", 8},
-                               {"exthdr", "mh", "nexthdr", 8},
-                               {"exthdr", "mh", "hdrlength", 8},
-                               {"exthdr", "mh", "type", 8},
-                               {"exthdr", "mh", "checksum", 16},
-                               {"tcp option", "maxseg", "size", 16},
-                               {"tcp option", "window", "count", 8},
-                               {"tcp option", "timestamp", "tsval", 32},
-                               {"tcp option", "timestamp", "tsecr", 32}};
 
 }  // namespace
 
@@ -240,7 +221,11 @@ std::optional<Question> header_question(const Json& payload, TableFamily family)
                     .spelling = found->spelling,
                     .place = found->place};
   if (found->kind == Kind::Other)
-    question.field = other_field(fmt::format("{} {}", header, field), found->bits);
+    question.field = other_field(
+        found->name.empty() ? fmt::format("{} {}", header, field) : std::string(found->name),
+        found->bits);
+  if (question.field.name == nft::kEtherType)
+    question.field = ether_type(family);
   imply_headers(question, *found, family);
   return question;
 }
@@ -253,29 +238,25 @@ std::optional<Question> option_question(std::string_view kind, const Json& optio
   Question question;
   if (kind == "exthdr" || kind == "ip option")
     imply_family(question, kind == "exthdr" ? Family::V6 : Family::V4, family);
-  filter::Values present = values_of(other_field(fmt::format("{} {} exists", kind, name), 1), 1, 1);
-  filter::Box carrier;
-  if (kind == "tcp option" || kind == "sctp chunk")
-    carrier.push_back(values_of(Kind::Protocol, kind == "tcp option" ? 6 : 132));
+  const std::string found = fmt::format("{} {}", kind, name);
+  filter::Values present = values_of(other_field(found + " exists", 1), 1, 1);
   if (member(option, "field") == nullptr) {
     question.field = present.field;
     question.bits = 1;
-    question.presence = true;
-    question.carrier = std::move(carrier);
     return question;
   }
-  const std::string_view field = text_member(option, "field");
-  const auto* found = std::ranges::find_if(kOptions, [&](const Option& one) {
-    return one.kind == kind && one.name == name && one.field == field;
-  });
-  if (found == std::end(kOptions))
+  const std::string field = fmt::format("{} {}", kind == "exthdr" ? std::string(name) : found,
+                                        text_member(option, "field"));
+  const auto fields = nft::option_fields(found);
+  const auto known = std::ranges::find(fields, field, &nft::HeaderField::name);
+  if (known == fields.end())
     return std::nullopt;
-  const bool header = kind == "exthdr";
-  question.field = other_field(
-      header ? fmt::format("{} {}", name, field) : fmt::format("{} {} {}", kind, name, field),
-      found->bits);
-  question.bits = found->bits;
-  std::ranges::move(carrier, std::back_inserter(question.implied));
+  question.field = other_field(field, known->bits);
+  question.bits = known->bits;
+  if (field.ends_with(" nexthdr"))
+    question.spelling = Spelling::Protocol;
+  if (kind == "tcp option")
+    question.implied.push_back(values_of(Kind::Protocol, IPPROTO_TCP));
   question.implied.push_back(std::move(present));
   return question;
 }

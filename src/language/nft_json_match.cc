@@ -105,18 +105,6 @@ std::optional<Test> ordered_test(const Part& part, std::string_view op, const Js
   return values ? std::optional(Test{.boxes = {{*std::move(values)}}}) : std::nullopt;
 }
 
-// "exists" is true of packets that have it; "missing" of all others.
-Test presence_test(const Question& question, const Test& test) {
-  const Values& values = test.boxes.front().front();
-  const bool exists = values.numbers.contains(1) != test.inverted;
-  const bool missing = values.numbers.contains(0) != test.inverted;
-  if (exists == missing)
-    return {.boxes = {}, .inverted = exists};
-  Box box = question.carrier;
-  box.push_back(values_of(question.field, 1, 1));
-  return {.boxes = {std::move(box)}, .inverted = missing};
-}
-
 std::optional<Test> test_of(const Key& key, const Json& match, const Listed& elements, bool set) {
   const std::string_view op = text_member(match, "op");
   const Json& right = *member(match, "right");
@@ -132,8 +120,7 @@ std::optional<Test> test_of(const Key& key, const Json& match, const Listed& ele
   auto boxes = boxes_of(key, elements.elements);
   if (!boxes)
     return std::nullopt;
-  Test test{.boxes = *std::move(boxes), .inverted = op == "!="};
-  return one && first.question.presence ? presence_test(first.question, test) : std::move(test);
+  return Test{.boxes = *std::move(boxes), .inverted = op == "!="};
 }
 
 }  // namespace
@@ -186,7 +173,6 @@ void ask_whether(Key& key) {
     return;
   question.field = other_field(question.field.name + " exists", 1);
   question.bits = 1;
-  question.presence = true;
 }
 
 }  // namespace

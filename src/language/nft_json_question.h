@@ -22,10 +22,6 @@ struct Question {
   // The rule goes no further for packets without these: nft(8) writes the tests into the kernel's
   // rule and leaves them out when it lists it, or the kernel has nothing to read and breaks off.
   filter::Box implied;
-  // Whether something is there at all: 1, or 0 also for packets that cannot have it, which are
-  // those outside `carrier`.
-  bool presence = false;
-  filter::Box carrier;
 };
 
 // Headers, meta, ct, fib, rt, socket and extension headers by name. Nullopt: the model has no field

@@ -32,6 +32,10 @@ constexpr Word kIgmpTypes[] = {{"membership-query", 0x11},
                                {"membership-report-v2", 0x16},
                                {"membership-report-v3", 0x22},
                                {"leave-group", 0x17}};
+// RFC 4340, 5.1.
+constexpr Word kDccpTypes[] = {{"request", 0}, {"response", 1}, {"data", 2},  {"ack", 3},
+                               {"dataack", 4}, {"closereq", 5}, {"close", 6}, {"reset", 7},
+                               {"sync", 8},    {"syncack", 9}};
 constexpr Word kDscps[] = {{"cs0", 0},   {"cs1", 8},   {"cs2", 16},  {"cs3", 24},  {"cs4", 32},
                            {"cs5", 40},  {"cs6", 48},  {"cs7", 56},  {"df", 0},    {"be", 0},
                            {"lephb", 1}, {"va", 44},   {"af11", 10}, {"af12", 12}, {"af13", 14},
@@ -70,6 +74,8 @@ std::span<const Word> words(Spelling spelling) {
       return kIcmpv6Codes;
     case Spelling::IgmpType:
       return kIgmpTypes;
+    case Spelling::DccpType:
+      return kDccpTypes;
     case Spelling::Dscp:
       return kDscps;
     case Spelling::Ecn:

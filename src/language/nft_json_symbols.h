@@ -23,6 +23,7 @@ enum class Spelling : std::uint8_t {
   Icmpv6Type,
   Icmpv6Code,
   IgmpType,
+  DccpType,
   Dscp,
   Ecn,
   State,   // a bit for each state: enum ip_conntrack_info, linux/netfilter/nf_conntrack_common.h

@@ -109,8 +109,7 @@ VerdictChoice verdict_choice(const Json& vmap, const Context& context) {
     return choice;
   choice.needs.conditions = implied_conditions(implied(*key));
   const auto elements = data == nullptr ? std::nullopt : listed(*data, context);
-  const bool presence = key->size() == 1 && key->front().question.presence;
-  if (elements && !elements->changing && !presence)
+  if (elements && !elements->changing)
     choice.map = map_of(*key, elements->elements);
   return choice;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include "model/packet.h"
 #include "model/protocol.h"
@@ -69,6 +70,19 @@ int plainness(const Field& field) {
 }
 
 }  // namespace
+
+std::optional<Values> carriers_of(const Field& field) {
+  if (!field.name.ends_with(" exists"))
+    return std::nullopt;
+  for (const auto& [prefix, protocol] :
+       {std::pair{"tcp option ", IPPROTO_TCP}, std::pair{"sctp chunk ", IPPROTO_SCTP}})
+    if (field.name.starts_with(prefix)) {
+      const auto number = static_cast<Number>(protocol);
+      return Values{
+          .field = {.kind = Kind::Protocol}, .numbers = Numbers({{number, number}}), .names = {}};
+    }
+  return std::nullopt;
+}
 
 void InterfaceClasses::add(const std::string& name) {
   if (std::ranges::find(names_, name) == names_.end())
@@ -184,6 +198,8 @@ void FilterLevels::note(const Box& box) {
         interfaces_.add(name);
     else
       tell_apart(values);
+    if (auto carriers = carriers_of(values.field))
+      note(Box{*std::move(carriers)});
   }
 }
 
@@ -264,6 +280,14 @@ std::vector<std::vector<double>> FilterLevels::weights() const {
 std::optional<std::size_t> FilterLevels::level(const Field& field) const {
   const auto found = fields_.find(field);
   return found == fields_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<Field> FilterLevels::fields() const {
+  std::vector<Field> all;
+  all.reserve(fields_.size());
+  for (const auto& [field, level] : fields_)
+    all.push_back(field);
+  return all;
 }
 
 std::vector<std::pair<Field, std::size_t>> FilterLevels::hops() const {

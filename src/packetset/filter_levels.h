@@ -38,6 +38,11 @@ class InterfaceClasses {
   std::vector<std::string> names_{"any other interface", ""};
 };
 
+// The packets that alone can have what the field tells of, where headers of one protocol hold it:
+// of others the kernel answers that it is not there (net/netfilter/nft_exthdr.c). Levels that tell
+// the field apart tell these apart as well.
+std::optional<Values> carriers_of(const Field& field);
+
 // Which of the levels are asked first. Measured: a host's rules want addresses before interfaces,
 // a router's the other way round; the wrong order makes diagrams many times larger.
 enum class Order : std::uint8_t { Host, Router };
@@ -58,6 +63,8 @@ class FilterLevels {
   std::optional<std::size_t> level(const Field& field) const;
   std::size_t level(const Atom& atom) const { return atoms_.at(&atom); }
   std::vector<std::size_t> atom_levels() const;
+  // The fields that have a level.
+  std::vector<Field> fields() const;
   // The fields that counts_hops(), of those that have a level.
   std::vector<std::pair<Field, std::size_t>> hops() const;
   const InterfaceClasses& interfaces() const { return interfaces_; }

@@ -403,8 +403,19 @@ std::optional<Box> never_tracked(Family family) {
               .names = {}}};
 }
 
+// Packets without the header that has what they are said to have.
+Diagram FilterSpace::misplaced() {
+  Diagram all = 0;
+  for (const Field& field : levels_.fields())
+    if (const auto carriers = carriers_of(field)) {
+      const Values there{.field = field, .numbers = Numbers({{1, 1}}), .names = {}};
+      all = store_.unite(all, store_.subtract(inside({there}), inside({*carriers})));
+    }
+  return all;
+}
+
 Diagram FilterSpace::possible(Direction direction) {
-  const Diagram there = inside(possible_box(direction));
+  const Diagram there = store_.subtract(inside(possible_box(direction)), misplaced());
   if (!levels_.level({.kind = Kind::State}))
     return there;
   // What leaves by the loopback interface untracked comes in so.

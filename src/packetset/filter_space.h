@@ -84,6 +84,7 @@ class FilterSpace {
     Outcomes bits = kContinue;
   };
 
+  Diagram misplaced();
   Diagram holds(const Condition& condition);
   Diagram invert(Diagram condition) { return store_.subtract(kMostOutcomes, condition); }
   Diagram where(Diagram condition, Diagram then, Diagram otherwise);

@@ -144,6 +144,30 @@ TEST(FilterSpace, AGatewayCountsItsHopBeforeItForwards) {
   }
 }
 
+TEST(FilterSpace, AnOptionOfTcpIsInPacketsOfTcpAlone) {
+  const Field option{.kind = Kind::Other, .name = "tcp option maxseg exists", .bits = 1};
+  const auto asking = [](std::vector<Condition> conditions) {
+    return one_table({{"input",
+                       Base{.hook = Hook::Input, .policy = Verdict::Kind::Drop},
+                       {rule(std::move(conditions), Verdict::Kind::Accept)}}});
+  };
+  const Ruleset alone = asking({is(number(option, 1))});
+  const Ruleset with_protocol = asking({is(number(kProtocol, 6)), is(number(option, 1))});
+  const Ruleset missing = asking({is(number(option, 0))});
+  const std::array rulesets{&alone, &with_protocol, &missing};
+  FilterSpace space(Family::V4, rulesets);
+  const auto fate = [&](const Ruleset& ruleset) {
+    return space.store().intersect(space.possible(Direction::In),
+                                   space.fate(ruleset, Direction::In));
+  };
+  EXPECT_EQ(fate(alone), fate(with_protocol));
+  // Other packets are without it.
+  Point udp = packet(Direction::In, 17, 53);
+  EXPECT_EQ(space.store().at(fate(missing), space.levels().values(udp)), kAccepted);
+  udp.numbers[option] = 1;
+  EXPECT_EQ(space.store().at(space.possible(Direction::In), space.levels().values(udp)), 0);
+}
+
 TEST(FilterSpace, ABoxMayNameItsFamilyLast) {
   const Box box{number(Field{.kind = Kind::Other, .name = "ip6 hoplimit", .bits = 8}, 1),
                 number(kFamily, 1)};

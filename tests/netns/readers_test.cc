@@ -2,12 +2,14 @@
 // decide every packet alike.
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <stdexcept>
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -310,6 +312,30 @@ constexpr std::array kNft{
     "comp cpi 5-10 drop",
     "sctp vtag 5 sctp dport 22 drop",
     "udplite csumcov 8 drop",
+    "dccp type { request, reset } drop",
+    "dccp type 3 drop",
+    "ether type ip tcp dport 22 drop",
+    "ether type != { ip, arp } drop",
+    "vlan id 5 drop",
+    "frag id 5-10 drop",
+    "frag frag-off != 0 drop",
+    "frag more-fragments 1 drop",
+    "frag nexthdr tcp drop",
+    "rt type 0 drop",
+    "hbh hdrlength > 5 drop",
+    "tcp option maxseg exists drop",
+    "tcp option sack-perm missing drop",
+    "tcp option timestamp tsval 5-10 drop",
+    "tcp option window count 5 drop",
+    "tcp option maxseg size set 1200 drop",
+    "ip option lsrr exists drop",
+    "sctp chunk data exists drop",
+    "icmp mtu < 1280 drop",
+    "icmp id 5 icmp sequence 7 drop",
+    "icmpv6 max-delay 5 drop",
+    "ct id 12345 drop",
+    "meta l4proto . th dport { tcp . 22, udp . 50-60 } drop",
+    "iifname . ip saddr { eth0 . 10.0.0.0/8, \"wwan*\" . 10.1.2.3 } drop",
 };
 
 TEST_F(Readers, MatchesOfIptables) {
@@ -342,6 +368,38 @@ TEST_F(Readers, MatchesOfNft) {
     expect_alike(from_kernel(), from_json(), rule);
   }
   std::cout << compared_ << " rules compared\n";
+}
+
+// nft's own tests (QUAY_CORPORA or ../shared/corpora says where they are), loaded one by one.
+TEST_F(Readers, RulesOfNftItself) {
+  const char* named = std::getenv("QUAY_CORPORA");
+  const std::string path =
+      std::string(named != nullptr ? named : QUAY_SOURCE "/../shared/corpora") + "/nft-rules.json";
+  std::ifstream in(path);
+  if (!in)
+    GTEST_SKIP() << "SKIPPED: no corpus at " << path;
+  const boost::json::value rows = boost::json::parse(in);
+  int refused = 0;
+  int unread = 0;
+  for (const auto& value : rows.as_array()) {
+    const auto text = [&](std::string_view key) { return std::string(value.at(key).as_string()); };
+    // What a rule asks matters where it drops.
+    const auto loads = [&](std::string_view then) {
+      return load("nft -f", fmt::format("table {} t {{\nchain c {{\n{};\n{}{}\n}}\n}}\n",
+                                        text("family"), text("chain"), text("rule"), then));
+    };
+    if (!loads(" drop") && !loads("")) {
+      ++refused;
+      continue;
+    }
+    const filter::Ruleset json = from_json();
+    if (unknown_in(json).empty())
+      expect_alike(from_kernel(), json, text("rule"));
+    else
+      ++unread;
+  }
+  std::cout << compared_ << " rules compared, " << unread << " not read from JSON, " << refused
+            << " not known here\n";
 }
 
 // What may stand at other hooks or in other tables alone.
