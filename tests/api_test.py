@@ -147,6 +147,19 @@ class Api(unittest.TestCase):
         self.assertEqual(self.ask("DELETE", "/v1/status")[0], 405)
         self.assertEqual(self.ask("POST", "/v1/changes", {"policy": "#" * 1_100_000})[0], 413)
 
+    def test_sockets_are_told_whatever_their_interface_is_called(self):
+        name = 'a"\\b'
+        self.daemon.inside("ip", "link", "add", name, "type", "veth", "peer", "name", "peer0")
+        listen = ("import socket, sys; one = socket.socket(); "
+                  "one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, sys.argv[1].encode()); "
+                  "one.bind(('', 4711)); one.listen(); print(flush=True); sys.stdin.read()")
+        with subprocess.Popen(["ip", "netns", "exec", self.daemon.netns, PYTHON, "-c", listen, name],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+            server.stdout.readline()
+            sockets = self.ask("GET", "/v1/listening")[1]["listening"]
+        self.daemon.inside("ip", "link", "del", name)
+        self.assertEqual([one["interface"] for one in sockets if one["port"] == 4711], [name])
+
     def test_a_head_has_no_body(self):
         wire = Wire(self.socket)
         for method, expected in (("HEAD", 405), ("GET", 200)):  # on one connection

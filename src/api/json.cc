@@ -1,9 +1,10 @@
 #include "api/json.h"
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
+#include <string_view>
+#include <utility>
 
-#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -133,26 +134,76 @@ json::array effects_json(const std::vector<Effect>& effects) {
   return result;
 }
 
-json::object socket_json(const OwnedSocket& socket, const json::storage_ptr& memory = {}) {
+// Hands every key of a socket to `put`, with a text, a number, a truth or nothing.
+template <typename Put>
+void describe(const OwnedSocket& socket, Put put) {
   const Listener& listener = socket.listener;
   const bool frames = listener.kind == Listener::Kind::Packet;
-  json::object result(memory);
-  result.reserve(12);
-  result.emplace("kind", to_text(listener.kind));
-  result.emplace("protocol", protocol_text(listener));
-  result.emplace("family", listener.family == Family::V4 ? "ipv4" : "ipv6");
-  result.emplace("both_families", listener.both_families);
-  result.emplace("address", frames ? "*" : to_text(listener.address));
-  result.emplace("port", listener.port);
-  result.emplace("text", address_text(listener));
-  result.emplace("interface", listener.interface);
-  result.emplace("unit", listener.unit);
-  result.emplace("process", listener.process);
-  result.emplace("user", listener.user);
-  result.emplace("service",
-                 socket.service != nullptr ? json::value(socket.service->id) : json::value());
+  put("kind", to_text(listener.kind));
+  put("protocol", protocol_text(listener));
+  put("family", std::string_view(listener.family == Family::V4 ? "ipv4" : "ipv6"));
+  put("both_families", listener.both_families);
+  put("address", frames ? "*" : to_text(listener.address));
+  put("port", listener.port);
+  put("text", address_text(listener));
+  put("interface", listener.interface);
+  put("unit", listener.unit);
+  put("process", listener.process);
+  put("user", listener.user);
+  if (socket.service != nullptr)
+    put("service", socket.service->id);
+  else
+    put("service", nullptr);
+}
+
+json::object socket_json(const OwnedSocket& socket) {
+  json::object result;
+  describe(socket, [&](std::string_view key, const auto& value) { result.emplace(key, value); });
   return result;
 }
+
+// Appends keys and values to the text of an object.
+class ObjectText {
+ public:
+  explicit ObjectText(std::string& text) : text_(text) { text_ += '{'; }
+  void end() { text_ += '}'; }
+  void operator()(std::string_view key, std::string_view value) {
+    begin(key);
+    // Nearly all of what is told of ten thousand sockets needs no escapes.
+    const bool plain = std::ranges::all_of(
+        value, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+    if (plain) {
+      text_ += '"';
+      text_ += value;
+      text_ += '"';
+    } else {
+      text_ += json::serialize(json::string_view(value));
+    }
+  }
+  void operator()(std::string_view key, bool value) {
+    begin(key);
+    text_ += value ? "true" : "false";
+  }
+  void operator()(std::string_view key, Port value) {
+    begin(key);
+    text_ += fmt::format_int(value).c_str();
+  }
+  void operator()(std::string_view key, std::nullptr_t) {
+    begin(key);
+    text_ += "null";
+  }
+
+ private:
+  void begin(std::string_view key) {
+    if (text_.back() != '{')
+      text_ += ',';
+    text_ += '"';
+    text_ += key;
+    text_ += "\":";
+  }
+
+  std::string& text_;
+};
 
 // True when the ports are those that the packets come from.
 bool from_its_ports(const PortLine& line) {
@@ -410,16 +461,27 @@ json::value ports_json(const PortTable& table) {
 }
 
 std::string listening_text(const PortTable& table) {
-  std::string servers;
-  std::string clients;
-  std::array<unsigned char, 4096> buffer{};
-  for (const OwnedSocket& socket : table.sockets) {
-    json::monotonic_resource memory(buffer.data(), buffer.size());
-    std::string& list = socket.client ? clients : servers;
-    list += list.empty() ? "" : ",";
-    list += json::serialize(socket_json(socket, &memory));
-  }
-  return R"({"listening":[)" + servers + R"(],"clients":[)" + clients + "]}";
+  constexpr std::size_t usual = 256;  // of one socket
+  std::string text;
+  text.reserve(usual * (table.sockets.size() + 1));
+  const auto add = [&](bool clients) {
+    bool first = true;
+    for (const OwnedSocket& socket : table.sockets) {
+      if (socket.client != clients)
+        continue;
+      if (!std::exchange(first, false))
+        text += ',';
+      ObjectText object(text);
+      describe(socket, [&](std::string_view key, const auto& value) { object(key, value); });
+      object.end();
+    }
+  };
+  text += R"({"listening":[)";
+  add(false);
+  text += R"(],"clients":[)";
+  add(true);
+  text += "]}";
+  return text;
 }
 
 json::value errors_json(const std::vector<Error>& errors, const std::vector<std::string>& changed) {

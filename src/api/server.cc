@@ -63,12 +63,12 @@ struct Server::State {
 namespace {
 
 http::response<http::string_body> respond(const http::request<http::string_body>& request,
-                                          const ApiResponse& answer) {
+                                          ApiResponse answer) {
   http::response<http::string_body> response(static_cast<http::status>(answer.status),
                                              request.version());
   response.set(http::field::content_type, "application/json");
   response.keep_alive(request.keep_alive());
-  response.body() = answer.body;
+  response.body() = std::move(answer.body);
   response.prepare_payload();
   if (request.method() == http::verb::head)
     response.body().clear();  // RFC 9110, 9.3.2: only its length is told
@@ -124,14 +124,14 @@ asio::awaitable<void> serve(std::shared_ptr<State> state, Stream stream, Role ro
     if (error && !too_large)
       break;
     const auto request = parser.release();
-    const ApiResponse answer =
+    ApiResponse answer =
         too_large ? ApiResponse{413, R"({"errors":[{"place":"","reason":"the body is too large"}],)"
                                      R"("changed":[]})"}
                   : safe_answer(state->answer, {.method = std::string(request.method_string()),
                                                 .target = std::string(request.target()),
                                                 .body = request.body(),
                                                 .role = role});
-    auto response = respond(request, answer);
+    auto response = respond(request, std::move(answer));
     more = response.keep_alive() && !too_large;
     stream.expires_after(kSilence);
     co_await http::async_write(stream, response, done());

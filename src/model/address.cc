@@ -4,6 +4,7 @@
 #include <bit>
 
 #include <arpa/inet.h>
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -57,7 +58,7 @@ Result<Address> parse_address(std::string_view text) {
 std::string to_text(const Address& address) {
   if (address.family == Family::V4) {  // inet_ntop would take six times as long
     const auto byte = [&](int shift) { return static_cast<std::uint8_t>(address.bits >> shift); };
-    return fmt::format("{}.{}.{}.{}", byte(24), byte(16), byte(8), byte(0));
+    return fmt::format(FMT_COMPILE("{}.{}.{}.{}"), byte(24), byte(16), byte(8), byte(0));
   }
   std::array<std::uint8_t, 16> bytes{};
   AddressBits bits = address.bits;

@@ -1,5 +1,6 @@
 #include "model/listener.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <linux/if_ether.h>
 
@@ -12,8 +13,9 @@ std::string address_text(const Listener& listener) {
       listener.both_families && listener.address == Address{Family::V6, {}} ? "*"
       : listener.family == Family::V6 ? "[" + to_text(listener.address) + "]"
                                       : to_text(listener.address);
-  return listener.kind == Listener::Kind::Raw ? address
-                                              : fmt::format("{}:{}", address, listener.port);
+  return listener.kind == Listener::Kind::Raw
+             ? address
+             : fmt::format(FMT_COMPILE("{}:{}"), address, listener.port);
 }
 
 std::string protocol_text(const Listener& listener) {

@@ -76,13 +76,20 @@ void TableMaker::add(const Service& service, const Function* function,
   }
 }
 
-// How well a line fits a listener; 0: not at all.
+// The lines that a listener may fit.
+std::vector<PortLine*> offered(std::vector<PortLine>& lines) {
+  std::vector<PortLine*> result;
+  for (PortLine& line : lines)
+    if (line.endpoint->direction == Direction::In && line.endpoint->local)
+      result.push_back(&line);
+  return result;
+}
+
+// How well a line that is offered() fits a listener; 0: not at all.
 int fit(const PortLine& line, const Listener& listener) {
-  const Endpoint& endpoint = *line.endpoint;
-  if (endpoint.direction != Direction::In || !endpoint.local ||
-      !has(endpoint.protocols, listener.protocol))
-    return 0;
   if (line.ports && !line.ports->contains(listener.port))
+    return 0;
+  if (!has(line.endpoint->protocols, listener.protocol))
     return 0;
   const bool unit = has_unit(*line.service, listener.unit);
   if (!line.ports)
@@ -167,13 +174,14 @@ PortTable port_table(const Catalogue& catalogue, const Policy& policy,
   PortTable table;
   table.lines = TableMaker(catalogue, policy).lines();
   table.sockets.reserve(listeners.size());
+  const std::vector<PortLine*> candidates = offered(table.lines);
   for (Listener& listener : listeners) {
     PortLine* best = nullptr;
     int best_fit = 0;
     if (listener.kind == Listener::Kind::Server)
-      for (PortLine& line : table.lines)
-        if (const int mine = fit(line, listener); mine > best_fit) {
-          best = &line;
+      for (PortLine* line : candidates)
+        if (const int mine = fit(*line, listener); mine > best_fit) {
+          best = line;
           best_fit = mine;
         }
     if (best != nullptr)
