@@ -109,6 +109,10 @@ class Api(unittest.TestCase):
                      {"profile": {"id": "enhanced", "keep": ["mqtt"]}},
                      {"interfaces": {"set": {"vpn": "tun0"}}},
                      {"interfaces": {"remove": ["vpn"]}},
+                     {"opening": {"rule": "allow in on wan to any port 8081 proto tcp".split(),
+                                  "until": "2126-11-23T18:00:00Z", "reason": "a visit"}},
+                     {"opening": {"number": 1, "until": "2127-01-01T00:00:00Z"}},
+                     {"opening": {"number": 1, "close": True}},
                      {"enforcing": False}, {"enforcing": True}, {"file": True},
                      {"policy": POLICY + "[services.ssh]\nexposed = false\n"}):
             jsonschema.Draft202012Validator({"$ref": "#/components/schemas/Change",
@@ -124,6 +128,19 @@ class Api(unittest.TestCase):
             self.assertEqual(done["revision"], planned["revision"])
             self.assertEqual(self.ask("GET", "/v1/status")[1]["revision"], done["revision"])
 
+    def test_openings_are_listed_and_end(self):
+        self.change(opening={"rule": ["limit", "8081/tcp"], "until": "2126-11-23T18:00:00Z",
+                             "reason": "a visit"})
+        status, ended = self.change(opening={"rule": ["allow", "8082/tcp"],
+                                             "until": "2001-01-01T00:00:00Z"})
+        self.assertEqual((status, ended["opens"]), (200, []))
+        self.assertEqual(ended["warnings"], ["opening 2 ended at 2001-01-01 00:00:00 UTC"])
+        self.assertEqual(self.ask("GET", "/v1/openings")[1]["openings"],
+                         [{"number": 1, "rule": "limit 8081/tcp", "until": "2126-11-23T18:00:00Z",
+                           "reason": "a visit", "ended": False},
+                          {"number": 2, "rule": "allow 8082/tcp", "until": "2001-01-01T00:00:00Z",
+                           "reason": "", "ended": True}])
+
     def test_what_closes_waits_where_only_opening_was_wanted(self):
         status, opened = self.change(rule=["allow", "8080/tcp"], only_opening=True)
         self.assertEqual((status, opened["applied"], opened["closes"]), (200, True, []))
@@ -137,7 +154,11 @@ class Api(unittest.TestCase):
 
     def test_what_is_not_understood(self):
         for body in ("{", "[]", {"rul": ["allow", "22"]}, {}, {"rule": ["allow", "70000/tcp"]},
-                     {"rule": "allow 22"}, {"enforcing": 1}, {"service": {"enabled": True}},
+                     {"rule": "allow 22"}, {"opening": {"rule": ["allow", "22"]}},
+                     {"opening": {"rule": ["delete", "1"], "until": "2126-11-23T18:00:00Z"}},
+                     {"opening": {"rule": ["allow", "22"], "until": "tomorrow"}},
+                     {"opening": {"close": True}}, {"opening": {"number": 0, "close": True}},
+                     {"opening": {"number": 1, "close": True, "reason": "r"}}, {"enforcing": 1}, {"service": {"enabled": True}},
                      {"service": {"id": "ssh", "port": 0}}, {"service": {"id": "ssh", "from": ["x"]}},
                      {"init": "again"}, {"policy": "nonsense"},
                      {"enforcing": True, "profile": {"id": "standard"}}):

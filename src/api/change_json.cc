@@ -1,6 +1,8 @@
 #include "api/change_json.h"
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <utility>
 
 #include <boost/json/parse.hpp>
@@ -39,6 +41,26 @@ class ObjectReader {
     if (value == nullptr)
       return std::nullopt;
     return value->is_bool() ? std::optional(value->get_bool()) : wrong<bool>(key, "true or false");
+  }
+  // RFC 3339, in UTC and whole seconds: "2026-11-23T18:00:00Z"
+  std::optional<TimePoint> time(std::string_view key) {
+    const auto written = text(key);
+    if (!written)
+      return std::nullopt;
+    std::tm parts{};
+    const char* end = strptime(written->c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    if (end == nullptr || *end != '\0')
+      return wrong<TimePoint>(key, "a time like 2026-11-23T18:00:00Z");
+    return TimePoint(std::chrono::seconds(timegm(&parts)));
+  }
+  std::optional<std::size_t> number(std::string_view key) {
+    const json::value* value = find(key);
+    if (value == nullptr)
+      return std::nullopt;
+    boost::system::error_code error;
+    const auto number = value->to_number<std::size_t>(error);
+    return error || number == 0 ? wrong<std::size_t>(key, "a number, from 1 on")
+                                : std::optional(number);
   }
   std::optional<Port> port(std::string_view key) {
     const json::value* value = find(key);
@@ -146,6 +168,32 @@ InterfaceEdit read_interfaces(const json::object& object, std::vector<std::strin
   return edit;
 }
 
+// A new one has a rule and an end; one that there is gets another end, or none but now.
+OpeningEdit read_opening(const json::object& object, const RuleNames& names,
+                         std::vector<std::string>& faults) {
+  ObjectReader in(object, "opening.", faults);
+  OpeningEdit edit;
+  edit.number = in.number("number").value_or(0);
+  if (const auto words = in.texts("rule")) {
+    auto command = parse_rule_command(*words, names);
+    if (!command)
+      in.fault("rule", command.error().reason);
+    else if (!std::holds_alternative<AppendRule>(command->edit))
+      in.fault("rule", "is a rule, without insert, prepend or delete");
+    else
+      edit.rule = std::move(command->rule);
+  }
+  edit.until = in.time("until");
+  edit.reason = in.text("reason");
+  const bool closes = in.boolean("close").value_or(false);
+  in.finish();
+  if (closes && (edit.number == 0 || edit.until || edit.reason))
+    in.fault("close", "stands beside a number alone");
+  else if (!closes && !edit.until && !object.contains("until"))
+    in.fault("until", "is missing: an opening has an end");
+  return edit;
+}
+
 // True when the edit does nothing but switch the service, on the interfaces that it says: the
 // switch of an optional service asks for them.
 bool only_switches(const ServiceEdit& edit) {
@@ -220,6 +268,10 @@ ChangeRequest ChangeReader::read() {
     set(read_profile(*object, faults_));
   if (const json::object* object = in_.object("interfaces"))
     set(read_interfaces(*object, faults_));
+  if (const json::object* object = in_.object("opening")) {
+    result_.needed = Role::Operator;
+    set(read_opening(*object, names_, faults_));
+  }
   if (const auto enforcing = in_.boolean("enforcing"))
     set(EnforceEdit{*enforcing});
   if (in_.boolean("file").value_or(false))
@@ -233,7 +285,8 @@ ChangeRequest ChangeReader::read() {
   in_.finish();
   if (changes_ != 1 && faults_.empty())
     faults_.push_back(
-        "a change holds one of rule, service, profile, interfaces, enforcing, policy, file, init");
+        "a change holds one of rule, service, profile, interfaces, opening, enforcing, policy, "
+        "file, init");
   return std::move(result_);
 }
 

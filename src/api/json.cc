@@ -1,6 +1,7 @@
 #include "api/json.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <string_view>
 #include <utility>
@@ -440,6 +441,20 @@ json::value rules_json(const Manager& manager) {
                                    {"syntax", rule.syntax},
                                    {"comment", rule.comment}});
   return json::object{{"revision", manager.revision()}, {"rules", std::move(rules)}};
+}
+
+json::value openings_json(const Manager& manager) {
+  json::array openings;
+  if (const auto& in_force = manager.in_force())
+    for (const Opening& opening : in_force->policy.openings)
+      openings.push_back(json::object{
+          {"number", openings.size() + 1},
+          {"rule", to_text(opening.rule)},
+          {"until", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                                fmt::gmtime(std::chrono::system_clock::to_time_t(opening.until)))},
+          {"reason", opening.reason},
+          {"ended", opening.until <= manager.now()}});
+  return json::object{{"revision", manager.revision()}, {"openings", std::move(openings)}};
 }
 
 json::value policy_json(const Manager& manager) {

@@ -33,6 +33,7 @@ boost::json::value to_json(const Service& service, const Manager& manager);
 boost::json::value to_json(const Plan& plan);
 boost::json::value status_json(const Manager& manager);
 boost::json::value rules_json(const Manager& manager);
+boost::json::value openings_json(const Manager& manager);
 boost::json::value policy_json(const Manager& manager);
 boost::json::value ports_json(const PortTable& table);
 // As text, socket by socket: a tree of thousands of them would cost more than finding them.

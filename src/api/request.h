@@ -10,7 +10,7 @@ namespace quay {
 enum class Role : std::uint8_t {
   None,
   Viewer,    // reads
-  Operator,  // switches services
+  Operator,  // switches services and openings
   Admin,     // changes the policy
 };
 

@@ -94,6 +94,8 @@ ApiResponse get(const Gateway& gateway, const std::string& path) {
     return reply(200, status_json(manager));
   if (path == "/v1/rules")
     return reply(200, rules_json(manager));
+  if (path == "/v1/openings")
+    return reply(200, openings_json(manager));
   if (path == "/v1/policy")
     return reply(200, policy_json(manager));
   if (path == "/v1/services")
@@ -115,7 +117,7 @@ ApiResponse change(const Gateway& gateway, const ApiRequest& request) {
   if (!wanted->dry_run && request.role < wanted->needed)
     return refuse(403, wanted->needed == Role::Operator
                            ? "only root and the groups quaymaster-operator and quaymaster-admin "
-                             "switch services"
+                             "switch services and openings"
                            : "only root and the group quaymaster-admin change the policy");
   if (!wanted->first_policy.empty()) {
     auto policy =

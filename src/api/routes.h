@@ -18,7 +18,7 @@ struct Gateway {
 ApiResponse refusal(int status, const Error& error);
 
 // Answers every request, wrong ones too. Needs Viewer for GET and for a dry run; a change needs
-// Admin, or Operator when it does nothing but switch a service.
+// Admin, or Operator when it does nothing but switch a service or an opening.
 ApiResponse answer(const Gateway& gateway, const ApiRequest& request);
 
 }  // namespace quay

@@ -59,6 +59,7 @@ class Editor {
   Result<void> operator()(const ServiceEdit& change);
   Result<void> operator()(const ProfileEdit& change);
   Result<void> operator()(const InterfaceEdit& change);
+  Result<void> operator()(const OpeningEdit& change);
   Result<void> operator()(EnforceEdit change);
   Result<void> operator()(const ReplaceEdit& change) {
     policy() = change.policy;
@@ -314,6 +315,31 @@ Result<void> Editor::operator()(const InterfaceEdit& change) {
     policy().interfaces.insert_or_assign(name, interface);
   if (policy().interfaces.empty())
     return fail("the last name stays: without one, services are open on every interface");
+  return {};
+}
+
+Result<void> Editor::operator()(const OpeningEdit& change) {
+  std::vector<Opening>& openings = policy().openings;
+  if (change.number > openings.size())
+    return fail(openings.empty() ? fmt::format("there is no opening {}", change.number)
+                                 : fmt::format("there is no opening {}: they are numbered 1 to {}",
+                                               change.number, openings.size()));
+  if (change.number == 0) {
+    if (!change.rule || !change.until)
+      return fail("an opening has a rule and an end");
+    openings.push_back({*change.rule, *change.until, change.reason.value_or("")});
+    return {};
+  }
+  if (change.rule)
+    return fail("an opening keeps its rule: close it and open another");
+  const auto opening = openings.begin() + static_cast<std::ptrdiff_t>(change.number - 1);
+  if (!change.until) {
+    openings.erase(opening);
+    return {};
+  }
+  opening->until = *change.until;
+  if (change.reason)
+    opening->reason = *change.reason;
   return {};
 }
 

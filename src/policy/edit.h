@@ -46,6 +46,15 @@ struct InterfaceEdit {
   bool operator==(const InterfaceEdit&) const = default;
 };
 
+// An opening more, or another end for one that there is.
+struct OpeningEdit {
+  std::size_t number = 0;          // of [[openings]], from 1 on; 0: another one
+  std::optional<UserRule> rule;    // of another one
+  std::optional<TimePoint> until;  // nullopt: it is closed, and none any more
+  std::optional<std::string> reason;
+  bool operator==(const OpeningEdit&) const = default;
+};
+
 // `enable`, `disable`
 struct EnforceEdit {
   bool enforcing = true;
@@ -58,8 +67,8 @@ struct ReplaceEdit {
   bool operator==(const ReplaceEdit&) const = default;
 };
 
-using Edit =
-    std::variant<RuleCommand, ServiceEdit, ProfileEdit, InterfaceEdit, EnforceEdit, ReplaceEdit>;
+using Edit = std::variant<RuleCommand, ServiceEdit, ProfileEdit, InterfaceEdit, OpeningEdit,
+                          EnforceEdit, ReplaceEdit>;
 
 struct Edited {
   Policy policy;

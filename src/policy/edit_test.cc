@@ -1,5 +1,6 @@
 #include "policy/edit.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/text.h"
@@ -39,6 +40,29 @@ std::string text_of(const std::string& policy) {
 
 const std::string kTwoRules =
     "[[rules]]\nrule = \"allow 80/tcp\"\n[[rules]]\nrule = \"deny 81/tcp\"\n";
+
+TEST(Edit, OpeningsAreMadeExtendedAndClosed) {
+  const auto opening = [](const std::string& rule, int year, const std::string& more = {}) {
+    return fmt::format("[[openings]]\nrule = \"{}\"\nuntil = {}-01-01T00:00:00Z\n{}", rule, year,
+                       more);
+  };
+  const std::string ssh = opening("allow 22/tcp", 2030, "reason = \"a visit\"\n");
+  const std::string web = opening("allow 80/tcp", 2031);
+  const std::vector<Opening> known = read_policy(ssh + web).openings;
+  const OpeningEdit another{0, known[1].rule, known[1].until, {}};
+  EXPECT_EQ(after(ssh, another), text_of(ssh + web));
+  EXPECT_EQ(after(ssh + web, OpeningEdit{1, {}, known[1].until, {}}),
+            text_of(opening("allow 22/tcp", 2031, "reason = \"a visit\"\n") + web));
+  EXPECT_EQ(after(ssh + web, OpeningEdit{1, {}, known[0].until, "longer"}),
+            text_of(opening("allow 22/tcp", 2030, "reason = \"longer\"\n") + web));
+  EXPECT_EQ(after(ssh + web, OpeningEdit{.number = 1}), text_of(web));
+  EXPECT_EQ(after("", OpeningEdit{.number = 1}), "there is no opening 1");
+  EXPECT_EQ(after(ssh + web, OpeningEdit{.number = 3}),
+            "there is no opening 3: they are numbered 1 to 2");
+  EXPECT_EQ(after(ssh, OpeningEdit{0, known[0].rule, {}, {}}), "an opening has a rule and an end");
+  EXPECT_EQ(after(ssh, OpeningEdit{1, known[1].rule, known[1].until, {}}),
+            "an opening keeps its rule: close it and open another");
+}
 
 TEST(Edit, RulesAreAddedInsertedAndDeletedAsWithUfw) {
   const struct {

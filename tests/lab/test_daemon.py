@@ -287,6 +287,35 @@ def test_an_operator_switches_an_optional_service_on(gateway):
     gateway.probe("wan", {f"mqtt={WAN}": False})
 
 
+OPEN_FOR_A_WHILE = r"""
+import http.client, json, socket, time
+daemon = http.client.HTTPConnection("localhost")
+daemon.sock = socket.socket(socket.AF_UNIX)
+daemon.sock.connect("/run/quaymaster/api.sock")
+until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 30))
+daemon.request("POST", "/v1/changes", json.dumps({"opening": {
+    "rule": "allow in on lan to any port 1883 proto tcp".split(), "until": until,
+    "reason": "a visit"}}))
+print(daemon.getresponse().status)
+"""
+
+
+def test_an_operator_opens_for_a_while(gateway):
+    gateway.policy(INTERFACES)
+    gateway.gateway("useradd -G quaymaster-operator opener")
+    end = time.monotonic() + 32
+    assert gateway.gateway("setpriv --reuid opener --regid opener --init-groups -- python3 -"
+                           f" <<'END'\n{OPEN_FOR_A_WHILE}\nEND").split() == ["200"]
+    gateway.probe("lan", {f"mqtt={LAN}": True})
+    gateway.probe("wan", {f"mqtt={WAN}": False})
+    # The kernel ends it, whatever the daemon does.
+    gateway.gateway("systemctl stop quaymasterd")
+    time.sleep(max(0, end - time.monotonic()))
+    gateway.probe("lan", {f"mqtt={LAN}": False})
+    gateway.gateway("systemctl start quaymasterd")
+    gateway.policy(INTERFACES)
+
+
 def test_who_may_do_what(gateway):
     gateway.policy(INTERFACES)
     gateway.gateway("for role in viewer operator admin; do"
