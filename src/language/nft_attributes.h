@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
 #include <endian.h>
 #include <fmt/format.h>
 #include <linux/netlink.h>
@@ -84,18 +85,19 @@ class NftAttributes {
   // Every attribute of that type, in order.
   std::vector<std::string_view> all(int type) {
     std::vector<std::string_view> found;
-    std::erase_if(values_, [&](const Value& value) {
+    found.reserve(values_.size());
+    for (const Value& value : values_)
       if (value.type == type)
         found.push_back(value.value);
-      return value.type == type;
-    });
+    ignore({type});
     return found;
   }
   // What does not change what packets meet: handles, counts, padding.
   void ignore(std::initializer_list<int> types) {
-    std::erase_if(values_, [&](const Value& value) {
+    const auto [first, last] = std::ranges::remove_if(values_, [&](const Value& value) {
       return std::ranges::find(types, value.type) != types.end();
     });
+    values_.erase(first, last);
   }
   // nullopt when all was read; else what was not.
   std::optional<std::string> rest() const {
@@ -111,7 +113,7 @@ class NftAttributes {
     int type = 0;
     std::string_view value;
   };
-  std::vector<Value> values_;
+  boost::container::small_vector<Value, 12> values_;
   std::string fault_;
 };
 

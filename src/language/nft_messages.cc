@@ -223,7 +223,9 @@ void NftMessages::read_rule(NftAttributes& in) {
                  .handle = in.number<std::uint64_t>(NFTA_RULE_HANDLE).value_or(0)};
   rule.comment = comment_in(in.bytes(NFTA_RULE_USERDATA).value_or(std::string_view()));
   NftAttributes list(in.bytes(NFTA_RULE_EXPRESSIONS).value_or(std::string_view()));
-  for (const std::string_view one : list.all(NFTA_LIST_ELEM))
+  const std::vector<std::string_view> expressions = list.all(NFTA_LIST_ELEM);
+  rule.expressions.reserve(expressions.size());
+  for (const std::string_view one : expressions)
     rule.expressions.push_back(read_nft_expression(one));
   in.ignore({NFTA_RULE_POSITION, NFTA_RULE_PAD});
   for (const NftAttributes* attributes : {&list, &in})
