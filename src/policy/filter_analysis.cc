@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -284,18 +285,30 @@ std::vector<std::string> outside_of(const filter::Ruleset& ruleset) {
       return assign.field.kind == kind && !assign.value;
     });
   };
-  for (const filter::Table& table : ruleset.tables)
-    for (const auto& [kind, what] :
-         {std::pair(Kind::Source, "sources"), std::pair(Kind::Destination, "destinations")}) {
+  const auto queues = [](const filter::Rule& rule) {
+    const auto queue = [](const filter::Verdict& verdict) {
+      return verdict.kind == filter::Verdict::Kind::Queue;
+    };
+    return queue(rule.verdict) ||
+           (rule.map && std::ranges::any_of(*rule.map | std::views::values, queue));
+  };
+  for (const filter::Table& table : ruleset.tables) {
+    const auto tell = [&](const auto& those, std::string_view does, std::string_view what) {
       std::size_t count = 0;
       for (const filter::Chain& chain : table.chains)
-        count += static_cast<std::size_t>(std::ranges::count_if(
-            chain.rules, [&](const filter::Rule& rule) { return unknown(rule, kind); }));
+        count += static_cast<std::size_t>(std::ranges::count_if(chain.rules, those));
       if (count != 0)
         all.push_back(fmt::format(
-            "{}/{}: {} to {} that are not known", to_text(table.family), table.name,
-            count == 1 ? "1 rule translates" : fmt::format("{} rules translate", count), what));
-    }
+            "{}/{}: {} {}", to_text(table.family), table.name,
+            count == 1 ? fmt::format("1 rule {}s", does) : fmt::format("{} rules {}", count, does),
+            what));
+    };
+    tell([&](const filter::Rule& rule) { return unknown(rule, Kind::Source); }, "translate",
+         "to sources that are not known");
+    tell([&](const filter::Rule& rule) { return unknown(rule, Kind::Destination); }, "translate",
+         "to destinations that are not known");
+    tell(queues, "hand", "packets to a program, which may change their mark and their headers");
+  }
   return all;
 }
 

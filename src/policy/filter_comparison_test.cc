@@ -125,6 +125,13 @@ TEST(FilterComparison, TranslationsThatAreNotFollowedAreNamed) {
       std::vector<std::string>{"ip/nat: 2 rules translate to destinations that are not known"});
 }
 
+TEST(FilterComparison, WhatAProgramMayChangeIsNamed) {
+  const filter::Ruleset queued = saved("-A INPUT -p tcp -j NFQUEUE --queue-num 1\n");
+  EXPECT_EQ(compare(queued, queued, {}).outside,
+            std::vector<std::string>{"ip/filter: 1 rule hands packets to a program, which may "
+                                     "change their mark and their headers"});
+}
+
 // What neither ruleset tells is never taken for equal.
 TEST(FilterComparison, ClaimsNothingOfWhatIsNotKnown) {
   differ(saved("-A INPUT -p tcp -j NFQUEUE --queue-num 1\n"),

@@ -342,6 +342,17 @@ def test_the_daemon_has_one_capability(gateway):
         "quaymaster", "quaymaster-viewer", "640"]
 
 
+def test_the_idle_daemon_sleeps(gateway):
+    """The watchdog of its unit wants to hear of it every 30 seconds; nothing else wakes it."""
+    gateway.policy(INTERFACES)
+    out = gateway.gateway("""pid=$(pidof quaymasterd)
+        switches() { grep -h ctxt_switches /proc/$pid/task/*/status | awk '{n += $2} END {print n}'; }
+        sleep 2; before=$(switches); sleep 10; echo $(($(switches) - before))
+        grep RssAnon /proc/$pid/status""").split()
+    assert int(out[0]) <= 2
+    assert int(out[2]) <= 4096, "kB of private memory"
+
+
 TWO_AT_ONCE = r"""
 import http.client, json, socket
 class Daemon(http.client.HTTPConnection):
