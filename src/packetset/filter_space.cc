@@ -308,9 +308,14 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
     all = before_the_hop(all);
   if (stop.before_conntrack)
     all = assigned({{{.kind = Kind::State}, static_cast<Number>(State::Invalid)}}, all);
-  if (stop.before_routing)
-    if (const auto level = levels_.level({.kind = Kind::OutInterface}))
+  const auto without = [&](Kind kind) {
+    if (const auto level = levels_.level({.kind = kind}))
       all = store_.restrict(all, *level, InterfaceClasses::kNone);
+  };
+  if (stop.before_routing)
+    without(Kind::OutInterface);
+  if (!tells_in_interface(base))
+    without(Kind::InInterface);
   return all;
 }
 

@@ -168,6 +168,17 @@ TEST(FilterSpace, AnOptionOfTcpIsInPacketsOfTcpAlone) {
   EXPECT_EQ(space.store().at(space.possible(Direction::In), space.levels().values(udp)), 0);
 }
 
+TEST(FilterSpace, ADevicesEgressIsToldNoIncomingInterface) {
+  const Values from_eth0{.field = {.kind = Kind::InInterface}, .numbers = {}, .names = {"eth0"}};
+  const Base egress{.hook = Hook::Egress, .devices = {"eth1"}};
+  const Ruleset ruleset =
+      one_table({{"out", egress, {rule({is(from_eth0)}, Verdict::Kind::Drop)}}});
+  Point sent_on = packet(Direction::Forward, 6, 22);
+  sent_on.out_interface = "eth1";
+  EXPECT_EQ(walk(ruleset, sent_on).fate, kAccepted);
+  EXPECT_EQ(diagram_fate(ruleset, sent_on), kAccepted);
+}
+
 TEST(FilterSpace, ABoxMayNameItsFamilyLast) {
   const Box box{number(Field{.kind = Kind::Other, .name = "ip6 hoplimit", .bits = 8}, 1),
                 number(kFamily, 1)};

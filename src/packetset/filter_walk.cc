@@ -115,9 +115,12 @@ std::optional<Number> Walker::number_of(const Field& field, const Traveller& tra
 Walker::Answer Walker::has(const Values& values, const Traveller& traveller) const {
   const Kind kind = values.field.kind;
   if (kind == Kind::InInterface || kind == Kind::OutInterface) {
-    std::string_view name = packet_.in_interface;
-    if (kind == Kind::OutInterface)
-      name = way_[traveller.stop].before_routing ? std::string_view() : packet_.out_interface;
+    const Stop& stop = way_[traveller.stop];
+    std::string_view name;
+    if (kind == Kind::InInterface && tells_in_interface(*stop.base))
+      name = packet_.in_interface;
+    if (kind == Kind::OutInterface && !stop.before_routing)
+      name = packet_.out_interface;
     return names_match(values, name) ? Answer::Yes : Answer::No;
   }
   const auto number = number_of(values.field, traveller);
@@ -308,6 +311,10 @@ Numbers first_packets() {
   constexpr auto fresh = static_cast<Number>(State::New);
   constexpr auto related = static_cast<Number>(State::Related);
   return Numbers({{fresh, fresh}, {related, related}});
+}
+
+bool tells_in_interface(const Base& base) {
+  return base.hook != Hook::Egress;
 }
 
 const Chain* chain_of(const Table& table, const std::string& name) {

@@ -35,6 +35,9 @@ struct Stop {
 // direction's own, and after routing. Points into `ruleset`.
 std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family family);
 
+// Where a device's egress is asked, the kernel tells it no incoming interface (nf_hook_egress()).
+bool tells_in_interface(const Base& base);
+
 // Whether the gateway sends a packet on just before this stop of its way.
 bool begins_to_be_sent_on(std::span<const Stop> way, std::size_t stop);
 
