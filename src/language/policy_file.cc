@@ -253,9 +253,6 @@ void PolicyReader::read_own(TomlReader& in) {
   policy_.rules.push_back(std::move(*rule));
 }
 
-// The kernel compares times as nanoseconds since 1970 in 64 bits, with a sign.
-constexpr TimePoint kLastTime{std::chrono::seconds(9'223'372'036)};
-
 void PolicyReader::read_opening(TomlReader& in) {
   Opening opening;
   auto rule = read_rule(in);

@@ -1,6 +1,7 @@
 // The policy: the one document of desired state.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -34,9 +35,12 @@ struct ServicePolicy {
   bool operator==(const ServicePolicy&) const = default;
 };
 
+// The kernel compares times as nanoseconds since 1970 in 64 bits, with a sign.
+inline constexpr TimePoint kLastTime{std::chrono::seconds(9'223'372'036)};
+
 struct Opening {
   UserRule rule;
-  TimePoint until;
+  TimePoint until;  // before kLastTime
   std::string reason;
   bool operator==(const Opening&) const = default;
 };

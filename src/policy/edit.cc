@@ -324,6 +324,8 @@ Result<void> Editor::operator()(const OpeningEdit& change) {
     return fail(openings.empty() ? fmt::format("there is no opening {}", change.number)
                                  : fmt::format("there is no opening {}: they are numbered 1 to {}",
                                                change.number, openings.size()));
+  if (change.until >= kLastTime)
+    return fail("the kernel counts time up to the year 2262");
   if (change.number == 0) {
     if (!change.rule || !change.until)
       return fail("an opening has a rule and an end");

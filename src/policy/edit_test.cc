@@ -60,6 +60,8 @@ TEST(Edit, OpeningsAreMadeExtendedAndClosed) {
   EXPECT_EQ(after(ssh + web, OpeningEdit{.number = 3}),
             "there is no opening 3: they are numbered 1 to 2");
   EXPECT_EQ(after(ssh, OpeningEdit{0, known[0].rule, {}, {}}), "an opening has a rule and an end");
+  EXPECT_EQ(after(ssh, OpeningEdit{.number = 1, .until = kLastTime}),
+            "the kernel counts time up to the year 2262");
   EXPECT_EQ(after(ssh, OpeningEdit{1, known[1].rule, known[1].until, {}}),
             "an opening keeps its rule: close it and open another");
 }
