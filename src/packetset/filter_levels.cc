@@ -9,6 +9,7 @@
 
 #include "model/packet.h"
 #include "model/protocol.h"
+#include "packetset/filter_walk.h"
 
 namespace quay::filter {
 namespace {
@@ -149,7 +150,9 @@ void FilterLevels::note(const Ruleset& ruleset, bool alike) {
   for (const Table& table : ruleset.tables)
     for (const Chain& chain : table.chains) {
       if (chain.base && chain.base->nat)
-        note_translating(translating[chain.base->hook]++, chain.base->hook);
+        note_translating(translating[chain.base->hook]++, *chain.base);
+      if (chain.base && is_before_conntrack(*chain.base))
+        note(Box{comes_tracked()});
       if (chain.base)
         for (const std::string& device : chain.base->devices)
           interfaces_.add(device);
@@ -159,9 +162,12 @@ void FilterLevels::note(const Ruleset& ruleset, bool alike) {
 }
 
 // Where several chains translate, the first that does is the last that is asked.
-void FilterLevels::note_translating(int others, Hook hook) {
+void FilterLevels::note_translating(int others, const Base& base) {
+  for (const Box& box : past_translation(base))
+    note(box);
   if (others > 0)
-    note(Box{{.field = translated(translates_destinations(hook)), .numbers = Numbers({{0, 0}})}});
+    note(Box{
+        {.field = translated(translates_destinations(base.hook)), .numbers = Numbers({{0, 0}})}});
 }
 
 void FilterLevels::note(const Rule& rule, Counts& seen) {

@@ -101,7 +101,7 @@ class FilterLevels {
   void add_unasked(const Cube& cube, Point& point) const;
   void note(const Ruleset& ruleset, bool alike);
   void note(const Rule& rule, Counts& seen);
-  void note_translating(int others, Hook hook);
+  void note_translating(int others, const Base& base);
   void note(const Box& box);
   void note(const Atom& atom, Counts& seen);
   std::string name_of(const Atom& atom, std::size_t number) const;

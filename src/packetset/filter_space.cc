@@ -294,6 +294,8 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
   const auto asked_by = [&](const Values& values) { all = where(inside({values}), all, kPasses); };
   if (base.nat) {
     asked_by({.field = {.kind = Kind::State}, .numbers = first_packets(), .names = {}});
+    for (const Box& box : past_translation(base))
+      all = where(inside(box), kPasses, all);
     const Field done = translated(translates_destinations(base.hook));
     if (levels_.level(done))
       asked_by({.field = done, .numbers = Numbers({{0, 0}}), .names = {}});
@@ -306,8 +308,11 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
   all = assigned(effects_[effect], all);
   if (stop.sent_on)
     all = before_the_hop(all);
-  if (stop.before_conntrack)
-    all = assigned({{{.kind = Kind::State}, static_cast<Number>(State::Invalid)}}, all);
+  if (stop.before_conntrack) {
+    const Diagram unseen =
+        assigned({{{.kind = Kind::State}, static_cast<Number>(State::Invalid)}}, all);
+    all = base.hook == Hook::Output ? unseen : where(inside({comes_tracked()}), all, unseen);
+  }
   const auto without = [&](Kind kind) {
     if (const auto level = levels_.level({.kind = kind}))
       all = store_.restrict(all, *level, InterfaceClasses::kNone);
@@ -334,10 +339,11 @@ Diagram FilterSpace::before_the_hop(Diagram diagram) {
 }
 
 // What was written into the TTL before is not followed.
-std::size_t FilterSpace::sent_on(std::size_t effect) {
+std::size_t FilterSpace::after_forgetting(std::size_t effect, std::span<const Stop> way,
+                                          std::size_t stop) {
   Assigned all = effects_[effect];
   for (auto& [field, value] : all)
-    if (counts_hops(field))
+    if (is_forgotten(field, way, stop))
       value.reset();
   return this->effect(all);
 }
@@ -345,8 +351,7 @@ std::size_t FilterSpace::sent_on(std::size_t effect) {
 Diagram FilterSpace::on_way(std::span<const Stop> way, std::size_t next, std::size_t effect) {
   if (next == way.size())
     return kAccepted;
-  if (begins_to_be_sent_on(way, next))
-    effect = sent_on(effect);
+  effect = after_forgetting(effect, way, next);
   const Diagram here = base(way[next], effect);
   Diagram all = store_.replace(here, [](Outcomes outcomes) -> Outcomes {
     return ((outcomes & kDrops) != 0 ? kDropped : 0) | ((outcomes & kRejects) != 0 ? kRejected : 0);

@@ -110,7 +110,7 @@ class FilterSpace {
 
   Diagram base(const Stop& stop, std::size_t effect);
   Diagram before_the_hop(Diagram diagram);
-  std::size_t sent_on(std::size_t effect);
+  std::size_t after_forgetting(std::size_t effect, std::span<const Stop> way, std::size_t stop);
   Diagram on_way(std::span<const Stop> way, std::size_t next, std::size_t effect);
 
   FilterLevels levels_;

@@ -179,6 +179,47 @@ TEST(FilterSpace, ADevicesEgressIsToldNoIncomingInterface) {
   EXPECT_EQ(diagram_fate(ruleset, sent_on), kAccepted);
 }
 
+TEST(FilterSpace, PacketsOfLoComeInAsTheyLeft) {
+  const Rule drop_new =
+      rule({is(number(kState, static_cast<Number>(State::New)))}, Verdict::Kind::Drop);
+  const Base raw{.hook = Hook::Prerouting, .priority = -300};
+  const Base nat{.hook = Hook::Prerouting, .priority = -100, .nat = true};
+  for (const auto& [base, lo, wire] :
+       {std::tuple{raw, kDropped, kAccepted}, std::tuple{nat, kAccepted, kDropped}}) {
+    const Ruleset ruleset = one_table({{"c", base, {drop_new}}});
+    Point point = packet(Direction::In, 17, 53);
+    EXPECT_EQ(walk(ruleset, point).fate, wire);
+    EXPECT_EQ(diagram_fate(ruleset, point), wire);
+    point.in_interface = "lo";
+    EXPECT_EQ(walk(ruleset, point).fate, lo);
+    EXPECT_EQ(diagram_fate(ruleset, point), lo);
+  }
+}
+
+TEST(FilterSpace, ErrorsOfAFlowAreNotTranslatedAnew) {
+  const Base nat{
+      .hook = Hook::Prerouting, .priority = -100, .policy = Verdict::Kind::Drop, .nat = true};
+  const Ruleset ruleset = one_table({{"c", nat, {}}});
+  for (const auto& [protocol, fate] : {std::pair{1, kAccepted}, std::pair{6, kDropped}}) {
+    Point related = packet(Direction::In, static_cast<Number>(protocol), 0);
+    related.numbers[kState] = static_cast<Number>(State::Related);
+    EXPECT_EQ(walk(ruleset, related).fate, fate);
+    EXPECT_EQ(diagram_fate(ruleset, related), fate);
+  }
+}
+
+TEST(FilterSpace, WhatIsWrittenToNoEntryIsLost) {
+  const Field mark{.kind = Kind::Other, .name = "ct mark", .bits = 32};
+  Rule set = rule({}, Verdict::Kind::Continue);
+  set.assigns.push_back({mark, 5});
+  const Ruleset ruleset = one_table(
+      {{"raw", Base{.hook = Hook::Prerouting, .priority = -300}, {set}},
+       {"input", Base{.hook = Hook::Input}, {rule({is(number(mark, 5))}, Verdict::Kind::Drop)}}});
+  const Point point = packet(Direction::In, 17, 53);
+  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
+  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+}
+
 TEST(FilterSpace, ABoxMayNameItsFamilyLast) {
   const Box box{number(Field{.kind = Kind::Other, .name = "ip6 hoplimit", .bits = 8}, 1),
                 number(kFamily, 1)};

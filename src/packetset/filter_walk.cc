@@ -83,7 +83,7 @@ class Walker {
     fate_ |= fate;
     return false;
   }
-  void send_on(Traveller& traveller) const;
+  void forget(Traveller& traveller) const;
   Answer matches(const Rule& rule, const Traveller& traveller) const;
   Answer holds(const Condition& condition, const Traveller& traveller) const;
   Answer inside(const Box& box, const Traveller& traveller) const;
@@ -105,7 +105,8 @@ std::optional<Number> Walker::number_of(const Field& field, const Traveller& tra
   if (const auto found = traveller.assigned.find(field); found != traveller.assigned.end())
     return found->second;
   const Stop& stop = way_[traveller.stop];
-  if (field.kind == Kind::State && stop.before_conntrack)
+  if (field.kind == Kind::State && stop.before_conntrack &&
+      (stop.base->hook == Hook::Output || !names_match(comes_tracked(), packet_.in_interface)))
     return static_cast<Number>(State::Invalid);
   const auto known = packet_.numbers.find(field);
   const Number number = known == packet_.numbers.end() ? 0 : known->second;
@@ -167,6 +168,9 @@ Walker::Answer Walker::holds(const Condition& condition, const Traveller& travel
 bool Walker::asked(const Stop& stop, const Traveller& traveller) const {
   const Base& base = *stop.base;
   if (base.nat) {
+    for (const Box& box : past_translation(base))
+      if (inside(box, traveller) == Answer::Yes)
+        return false;
     const Values fresh{.field = translated(translates_destinations(base.hook)),
                        .numbers = Numbers({{0, 0}}),
                        .names = {}};
@@ -280,19 +284,16 @@ bool Walker::step(Traveller& traveller, std::vector<Step>* steps) {
   return follow(*verdict, traveller, steps);
 }
 
-// What was written into the TTL before the gateway counted its hop is not followed.
-void Walker::send_on(Traveller& traveller) const {
-  if (!begins_to_be_sent_on(way_, traveller.stop))
-    return;
+void Walker::forget(Traveller& traveller) const {
   for (auto& [field, value] : traveller.assigned)
-    if (counts_hops(field))
+    if (is_forgotten(field, way_, traveller.stop))
       value.reset();
 }
 
 void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
   while (traveller.stop < way_.size()) {
     if (traveller.frames.empty()) {
-      send_on(traveller);
+      forget(traveller);
       if (!asked(way_[traveller.stop], traveller)) {
         ++traveller.stop;
         continue;
@@ -306,6 +307,30 @@ void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
 }
 
 }  // namespace
+
+bool is_before_conntrack(const Base& base) {
+  return base.hook == Hook::Ingress ||
+         ((base.hook == Hook::Prerouting || base.hook == Hook::Output) &&
+          base.priority < kConntrack);
+}
+
+Values comes_tracked() {
+  return {.field = {.kind = Kind::InInterface}, .numbers = {}, .names = {"lo"}};
+}
+
+std::vector<Box> past_translation(const Base& base) {
+  constexpr auto related = static_cast<Number>(State::Related);
+  constexpr auto icmp = static_cast<Number>(Protocol::Icmp);
+  constexpr auto icmpv6 = static_cast<Number>(Protocol::Icmpv6);
+  std::vector<Box> all{
+      {{.field = {.kind = Kind::State}, .numbers = Numbers({{related, related}}), .names = {}},
+       {.field = {.kind = Kind::Protocol},
+        .numbers = Numbers({{icmp, icmp}, {icmpv6, icmpv6}}),
+        .names = {}}}};
+  if (base.hook == Hook::Prerouting || base.hook == Hook::Input)
+    all.push_back({comes_tracked()});
+  return all;
+}
 
 Numbers first_packets() {
   constexpr auto fresh = static_cast<Number>(State::New);
@@ -333,9 +358,7 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
         if (!chain.base || chain.base->hook != hook)
           continue;
         const bool before_routing = hook == Hook::Ingress || hook == Hook::Prerouting;
-        const bool before_conntrack =
-            hook == Hook::Ingress || ((hook == Hook::Prerouting || hook == Hook::Output) &&
-                                      chain.base->priority < kConntrack);
+        const bool before_conntrack = is_before_conntrack(*chain.base);
         const bool sent_on = direction == Direction::Forward && !before_routing;
         stops.push_back({&table, &chain, &*chain.base, before_conntrack, before_routing, sent_on});
       }
@@ -350,8 +373,14 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
   return way;
 }
 
-bool begins_to_be_sent_on(std::span<const Stop> way, std::size_t stop) {
-  return way[stop].sent_on && (stop == 0 || !way[stop - 1].sent_on);
+bool is_forgotten(const Field& field, std::span<const Stop> way, std::size_t stop) {
+  const auto begins = [&](bool Stop::* now) {
+    return way[stop].*now && (stop == 0 || !(way[stop - 1].*now));
+  };
+  if (counts_hops(field) && begins(&Stop::sent_on))
+    return true;
+  const bool tracked = stop > 0 && way[stop - 1].before_conntrack && !way[stop].before_conntrack;
+  return tracked && field.name.starts_with("ct ");
 }
 
 Walk walk(const Ruleset& ruleset, const Point& packet) {

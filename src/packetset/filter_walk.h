@@ -23,7 +23,7 @@ struct Stop {
   const Table* table = nullptr;
   const Chain* chain = nullptr;
   const Base* base = nullptr;
-  // Before conntrack has looked at the packet (NF_IP_PRI_CONNTRACK), its state reads as invalid.
+  // is_before_conntrack(), with its exception.
   bool before_conntrack = false;
   // Before the packet is routed it has no outgoing interface.
   bool before_routing = false;
@@ -38,8 +38,10 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
 // Where a device's egress is asked, the kernel tells it no incoming interface (nf_hook_egress()).
 bool tells_in_interface(const Base& base);
 
-// Whether the gateway sends a packet on just before this stop of its way.
-bool begins_to_be_sent_on(std::span<const Stop> way, std::size_t stop);
+// Whether what was assigned to a field says nothing any more at this stop of a packet's way, just
+// behind the gateway, which counts the hop, or conntrack: what is written to an entry before there
+// is one is lost, and packets of lo have one.
+bool is_forgotten(const Field& field, std::span<const Stop> way, std::size_t stop);
 
 // A rule that matched, or with `rule` null the policy of a base chain.
 struct Step {
@@ -56,6 +58,16 @@ struct Walk {
 
 // The states of the packets that chains for translation see: the first of a flow.
 Numbers first_packets();
+
+// Of the first packets those that pass a chain for translation by all the same: errors that belong
+// to a flow (nf_nat_inet_fn()), and packets of lo where they come in, for how their flow is
+// translated was settled when they left.
+std::vector<Box> past_translation(const Base& base);
+
+// Before conntrack has looked at a packet it has no entry, and its state reads as invalid; except
+// that packets of lo come in with the one that they left with.
+bool is_before_conntrack(const Base& base);
+Values comes_tracked();
 
 // Which chain a jump leads to; nullptr when there is none of that name.
 const Chain* chain_of(const Table& table, const std::string& name);
