@@ -122,17 +122,26 @@ std::string protocols_text(const Values* values) {
 // Type and code are the first two bytes of the header.
 std::string icmp_text(const Values& values) {
   std::vector<std::string> texts;
-  for (const auto& [first, last] : values.numbers.intervals()) {
-    const Number first_type = first >> 8;
-    const Number last_type = last >> 8;
-    if ((first & 255) == 0 && (last & 255) == 255)
-      texts.push_back(first_type == last_type
-                          ? number_text(first_type)
-                          : number_text(first_type) + "-" + number_text(last_type));
-    else
-      texts.push_back(fmt::format(
-          "{} code {}", number_text(first_type),
-          number_text(first & 255) + (first == last ? "" : "-" + number_text(last & 255))));
+  const auto add_codes = [&](Number first, Number last) {
+    texts.push_back(fmt::format(
+        "{} code {}", number_text(first >> 8),
+        number_text(first & 255) + (first == last ? "" : "-" + number_text(last & 255))));
+  };
+  for (auto [first, last] : values.numbers.intervals()) {
+    if ((first & 255) != 0) {  // some codes of its first type
+      const Number end = std::min(last, first | 255);
+      add_codes(first, end);
+      if (end == last)
+        continue;
+      first = end + 1;
+    }
+    const Number whole = (last & 255) == 255 ? last + 1 : last & ~Number{255};
+    if (whole > first)
+      texts.push_back(whole - first == 256
+                          ? number_text(first >> 8)
+                          : number_text(first >> 8) + "-" + number_text((whole - 1) >> 8));
+    if (whole <= last)
+      add_codes(whole, last);
   }
   return "type " + list_text(std::move(texts));
 }

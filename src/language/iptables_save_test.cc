@@ -82,6 +82,11 @@ TEST(IptablesSave, RulesMatchAsTheKernelHasIt) {
       {"-p tcp --sport :1024", {{{kProtocol, 6}, {kFrom, 1025}}}, false},
       {"-p all", {{{kProtocol, 99}}}, true},
       {"-p 0", {{{kProtocol, 99}}}, true},
+      {"-p 010", {{{kProtocol, 8}}}, true},  // as C reads numbers
+      {"-p 010", {{{kProtocol, 10}}}, false},
+      {"-p 0x11", {{{kProtocol, 17}}}, true},
+      {"-m devgroup --src-group 0x11/0xfffffff0", {{{other("meta iifgroup", 32), 0x1f}}}, true},
+      {"-m devgroup --src-group 0x21/0xfffffff0", {{{other("meta iifgroup", 32), 0x1f}}}, false},
       {"! -p tcp", {{{kProtocol, 6}}}, false},
       {"-p tcp --syn", {{{kProtocol, 6}, {kFlags, 0x02}}}, true},
       {"-p tcp --syn", {{{kProtocol, 6}, {kFlags, 0xc2}}}, true},
@@ -172,6 +177,12 @@ TEST(IptablesSave, OwnersOfPacketsWithoutASocket) {
   }
   EXPECT_EQ(walk(one_rule("-m owner --uid-owner 0-4294967294", kV4, "OUTPUT"), packet).fate,
             filter::kDropped);
+  // The kernel's own sockets have no owner, and are there.
+  packet.numbers[other("owner socket exists", 1)] = 1;
+  EXPECT_EQ(walk(one_rule("-m owner --socket-exists", kV4, "OUTPUT"), packet).fate,
+            filter::kAccepted);
+  EXPECT_EQ(walk(one_rule("-m owner ! --socket-exists", kV4, "OUTPUT"), packet).fate,
+            filter::kDropped);
 }
 
 TEST(IptablesSave, ChainsLeadWhereTheyDoInTheKernel) {
@@ -186,6 +197,15 @@ TEST(IptablesSave, ChainsLeadWhereTheyDoInTheKernel) {
   EXPECT_EQ(walk(ruleset, incoming({{{kProtocol, 99}}})).fate, filter::kAccepted);
   EXPECT_EQ(ruleset.tables[0].chains[0].rules[0].place, "line 6");
   EXPECT_EQ(ruleset.tables[0].chains[0].rules[0].text, "-A INPUT -p tcp -j a");
+}
+
+// iptables lets a chain have the name of a target, and goes there.
+TEST(IptablesSave, AChainTakesThePlaceOfATarget) {
+  const auto ruleset = load(
+      "*filter\n:INPUT DROP [0:0]\n:LOG - [0:0]\n:DNAT - [0:0]\n-A INPUT -p udp -j LOG\n"
+      "-A INPUT -p tcp -j DNAT\n-A LOG -j ACCEPT\n-A DNAT -j DROP\nCOMMIT\n");
+  EXPECT_EQ(walk(ruleset, incoming({{{kProtocol, 17}}})).fate, filter::kAccepted);
+  EXPECT_EQ(walk(ruleset, incoming({{{kProtocol, 6}}})).fate, filter::kDropped);
 }
 
 TEST(IptablesSave, TablesAreAskedInTheKernelsOrder) {
@@ -209,7 +229,8 @@ TEST(IptablesSave, WhatIsNotModelledIsNamed) {
       "*filter\n-A INPUT -m foo --bar 1 \"2 3\" -p tcp --dport 22 -j ACCEPT\n"
       "-A INPUT -j SYNPROXY --sack-perm\n-A INPUT -p tcp --dport ssh -j DROP\n"
       "-A INPUT -m set ! --match-set x src -j DROP\n-A INPUT -m set --match-set y src -j DROP\n"
-      "-A INPUT -j SET --add-set y src\n-A INPUT -m limit --limit 1/s -j DROP\nCOMMIT\n"
+      "-A INPUT -j SET --add-set y src\n-A INPUT -m limit --limit 1/s -j DROP\n"
+      "-A INPUT -m nfacct --nfacct-name q -j DROP\nCOMMIT\n"
       "*own\n-A INPUT -j DROP\nCOMMIT\n");
   const auto& rules = ruleset.tables[0].chains[0].rules;
   EXPECT_EQ(rules[0].conditions.size(), 3U);
@@ -223,7 +244,8 @@ TEST(IptablesSave, WhatIsNotModelledIsNamed) {
             (filter::Atom{.text = "xt set --match-set x src", .inverted = true}));
   EXPECT_TRUE(std::get<filter::Atom>(rules[4].conditions[0]).stateful);
   EXPECT_EQ(rules[6].unknown, std::vector<std::string>{"match limit"});
-  EXPECT_EQ(ruleset.outside, std::vector<std::string>{"table own of iptables is not known (x:10)"});
+  EXPECT_EQ(rules[7].unknown, std::vector<std::string>{"match nfacct"});  // which may hold a quota
+  EXPECT_EQ(ruleset.outside, std::vector<std::string>{"table own of iptables is not known (x:11)"});
 }
 
 TEST(IptablesSave, AtomsLastAsLongAsWhatTheyRead) {

@@ -30,9 +30,17 @@ void add_atom(filter::Rule& rule, const std::string& text, bool stateful, bool i
   rule.unknown.push_back(text);
 }
 
+// As iptables reads it: a number of C ("0x11", "021") before a name.
+std::optional<std::uint8_t> protocol_number(std::string_view text) {
+  if (text == "all")
+    return 0;
+  if (const auto number = parse_c_number(text, 255))
+    return static_cast<std::uint8_t>(*number);
+  return parse_protocol_number(text);
+}
+
 Read<bool> add_protocol(const Option& option, Context& context, filter::Rule& rule) {
-  const auto number = option.values[0] == "all" ? std::optional<std::uint8_t>(0)
-                                                : parse_protocol_number(option.values[0]);
+  const auto number = protocol_number(option.values[0]);
   if (!number) {
     add_atom(rule, "protocol " + option.values[0], false, option.inverted);
     return true;
@@ -142,7 +150,8 @@ Read<Outcome> outcome(const Rule& rule, const Context& context,
   if (!chains.contains(target.name) &&
       (rule.go_to || (!is_target(target.name) && target.strange.empty())))
     return refuse(fmt::format("there is no chain or target `{}`", target.name));
-  if (!rule.go_to && (is_target(target.name) || !chains.contains(target.name)))
+  // A chain takes the place of a target of its name, which iptables forbids of verdicts alone.
+  if (!chains.contains(target.name))
     return outcome_of(target, context);
   if (!target.options.empty())
     return refuse(fmt::format("--{} follows a jump to a chain", target.options[0].name));

@@ -48,14 +48,15 @@ constexpr std::pair<std::string_view, MatchReader> kMatchReaders[] = {
 
 // Matches that stand as atoms.
 constexpr std::pair<std::string_view, Lasting> kAtoms[] = {
-    {"bpf", Lasting::Never},       {"cluster", Lasting::OneTable},  {"connbytes", Lasting::Never},
-    {"connlabel", Lasting::Never}, {"connlimit", Lasting::Never},   {"dst", Lasting::Always},
-    {"eui64", Lasting::OneTable},  {"frag", Lasting::Always},       {"hashlimit", Lasting::Never},
-    {"hbh", Lasting::Always},      {"ipv6header", Lasting::Always}, {"ipvs", Lasting::OneTable},
-    {"mh", Lasting::Always},       {"osf", Lasting::OneTable},      {"physdev", Lasting::OneTable},
-    {"policy", Lasting::OneTable}, {"quota", Lasting::Never},       {"rateest", Lasting::Never},
-    {"rpfilter", Lasting::Always}, {"rt", Lasting::Always},         {"socket", Lasting::OneTable},
-    {"statistic", Lasting::Never}, {"string", Lasting::OneTable},   {"u32", Lasting::OneTable},
+    {"bpf", Lasting::Never},        {"cluster", Lasting::OneTable},  {"connbytes", Lasting::Never},
+    {"connlabel", Lasting::Never},  {"connlimit", Lasting::Never},   {"dst", Lasting::Always},
+    {"eui64", Lasting::OneTable},   {"frag", Lasting::Always},       {"hashlimit", Lasting::Never},
+    {"hbh", Lasting::Always},       {"ipv6header", Lasting::Always}, {"ipvs", Lasting::OneTable},
+    {"mh", Lasting::Always},        {"nfacct", Lasting::Never},      {"osf", Lasting::OneTable},
+    {"physdev", Lasting::OneTable}, {"policy", Lasting::OneTable},   {"quota", Lasting::Never},
+    {"rateest", Lasting::Never},    {"rpfilter", Lasting::Always},   {"rt", Lasting::Always},
+    {"socket", Lasting::OneTable},  {"statistic", Lasting::Never},   {"string", Lasting::OneTable},
+    {"u32", Lasting::OneTable},
 };
 
 // `! -m` of these is exactly the opposite, so that the atom itself can be inverted.
@@ -131,7 +132,7 @@ Read<Meaning> set_match(const Module& match, const Context& context) {
 }
 
 Read<Meaning> read_match(const Module& match, const Context& context) {
-  if (match.name == "comment" || match.name == "nfacct")
+  if (match.name == "comment")
     return Meaning{};
   if (match.name == "recent")
     return recent_match(match, context);

@@ -2,7 +2,7 @@
 //
 // The facts are iptables-extensions(8) and the kernel's net/netfilter/xt_*.c. A match that the
 // model has no fields for stands as an atom, "xt string --algo bm --string x", and is named as
-// unknown. Matches that hold for every packet (comment, nfacct, `recent --set`) say nothing.
+// unknown. Matches that hold for every packet (comment, `recent --set`) say nothing.
 #pragma once
 
 #include "language/xt_meaning.h"

@@ -38,12 +38,17 @@ Read<Numbers> read_owners(const Option& option) {
   return read_range(text, 0xfffffffe, '-');
 }
 
+// Bits of the value beyond the mask: are never there, or do not count.
+enum class Beyond : std::uint8_t { NeverThere, DoNotCount };
+
 // Values of a field under a mask; opaque when it has too many holes.
-Read<filter::Condition> masked(filter::Field asked, const Option& option) {
+Read<filter::Condition> masked(filter::Field asked, const Option& option,
+                               Beyond beyond = Beyond::NeverThere) {
   const auto read = read_masked(option.values[0]);
   if (!read)
     return std::unexpected(read.error());
-  auto numbers = masked_numbers(read->value, read->mask, 32);
+  const auto value = beyond == Beyond::DoNotCount ? read->value & read->mask : read->value;
+  auto numbers = masked_numbers(value, read->mask, 32);
   if (!numbers)
     return opaque("mask of " + option.values[0]);
   return is(std::move(asked), *std::move(numbers), option.inverted);
@@ -77,14 +82,19 @@ Read<Meaning> mark_match(const Module& match, const Context& context) {
 }
 
 // Packets without a socket have owners that no socket has, 0xffffffff: they match what is inverted,
-// as in the kernel.
+// as in the kernel. A socket of the kernel's own has no owner either.
 Read<Meaning> owner_match(const Module& match, const Context&) {
   Meaning meaning;
   for (const Option& option : match.options) {
-    const bool user = option.name == "uid-owner" || option.name == "socket-exists";
+    if (option.name == "socket-exists") {
+      meaning.conditions.push_back(
+          is(other_field("owner socket exists", 1), Numbers({{1, 1}}), option.inverted));
+      continue;
+    }
+    const bool user = option.name == "uid-owner";
     if (!user && option.name != "gid-owner")
       return opaque("--" + option.name);
-    auto owners = option.values.empty() ? Numbers::up_to(0xfffffffe) : read_owners(option);
+    auto owners = read_owners(option);
     if (!owners)
       return std::unexpected(owners.error());
     meaning.conditions.push_back(is(other_field(user ? "meta skuid" : "meta skgid", 32),
@@ -108,7 +118,8 @@ Read<Meaning> pkttype_match(const Module& match, const Context&) {
                     option->inverted));
 }
 
-// Groups are of interfaces, realms of routes: where there is none, they do not match.
+// Groups are of interfaces, realms of routes: where there is none, they do not match. xt_devgroup.c
+// compares under the mask alone.
 Read<Meaning> group_match(const Module& match, const Context&) {
   Meaning meaning;
   for (const Option& option : match.options) {
@@ -118,7 +129,7 @@ Read<Meaning> group_match(const Module& match, const Context&) {
                                         : source ? "meta iifgroup"
                                                  : "meta oifgroup",
                                         32),
-                            option);
+                            option, realm ? Beyond::NeverThere : Beyond::DoNotCount);
     if (!condition)
       return std::unexpected(condition.error());
     if (realm)

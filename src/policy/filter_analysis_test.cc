@@ -55,6 +55,19 @@ TEST(FilterAnalysis, SaysWhatIsOpenAndToWhom) {
   EXPECT_EQ(found.unknown.size(), 1U);
 }
 
+TEST(FilterAnalysis, TypesOfIcmpKeepTheirCodes) {
+  const FilterAnalysis found = analyze(
+      read(kHead +
+           "-A INPUT -i lo -j ACCEPT\n-A INPUT -p icmp ! --icmp-type 3/1 -j ACCEPT\nCOMMIT\n"),
+      {});
+  const auto all = std::ranges::find_if(found.exposures, [](const Exposure& exposure) {
+    return exposure.direction == Direction::In && !exposure.accepted.empty() &&
+           exposure.accepted.front().starts_with("icmp");
+  });
+  ASSERT_NE(all, found.exposures.end());
+  EXPECT_EQ(join(all->accepted, ";"), "icmp type 0-2,3 code 0,3 code 2-255,4-255");
+}
+
 // Conntrack leaves neighbour discovery alone: to accept it when it is new accepts nothing.
 TEST(FilterAnalysis, NeighboursAreNeverNew) {
   const std::string nd = "-p ipv6-icmp -m icmp6 --icmpv6-type 135";
