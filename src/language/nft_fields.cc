@@ -52,11 +52,17 @@ Load load_of(const Payload& payload, const Scene& scene, Origins& origins) {
   const int length = static_cast<int>(std::min(payload.length, most)) * 8;
   if (payload.base >= kBases.size() || payload.offset > farthest)
     return nothing(origins, fmt::format("payload of header {}", payload.base), length);
-  return part_of({.fields = fields_of(payload, scene),
-                  .name = fmt::format("@{},", kBases[payload.base]),
-                  .by_family = payload.base == NFT_PAYLOAD_NETWORK_HEADER &&
-                               scene.table != filter::TableFamily::Arp},
-                 static_cast<int>(payload.offset) * 8, length, origins);
+  Load load = part_of({.fields = fields_of(payload, scene),
+                       .name = fmt::format("@{},", kBases[payload.base]),
+                       .by_family = payload.base == NFT_PAYLOAD_NETWORK_HEADER &&
+                                    scene.table != filter::TableFamily::Arp},
+                      static_cast<int>(payload.offset) * 8, length, origins);
+  // nft_payload_eval() breaks off where the host's own packets have no link header yet.
+  const bool device =
+      scene.table == filter::TableFamily::Netdev || scene.table == filter::TableFamily::Bridge;
+  if (payload.base == NFT_PAYLOAD_LL_HEADER && !device)
+    load.needs.push_back(has_interface(Kind::InInterface));
+  return load;
 }
 
 Load part_of(const Header& header, int start, int length, Origins& origins) {

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include <fmt/format.h>
 #include <netinet/in.h>
 
 #include "language/nft_json_key.h"
@@ -21,25 +22,31 @@ void append(Meaning& to, Meaning from) {
   std::ranges::move(from.unknown, std::back_inserter(to.unknown));
 }
 
-// The key of a map must be in it, or the rule ends there.
+}  // namespace
+
 Meaning map_needs(const Json& map, const Context& context) {
   const Json* asked = member(map, "key");
   const Json* data = member(map, "data");
   const auto key = asked == nullptr ? std::nullopt : key_of(*asked, context.family);
   const auto pairs = data == nullptr ? std::nullopt : listed(*data, context);
+  std::string asks = "in " + expression_text(Json{{"map", map}});
+  if (pairs && !pairs->filled)
+    asks += fmt::format(" ({})", digest_of(*pairs));
   if (!key || !pairs || pairs->changing)
-    return stateful("in " + expression_text(Json{{"map", map}}));
+    return stateful(std::move(asks));
   std::vector<const Json*> keys;
   for (const Json* pair : pairs->elements)
     if (const auto* array = pair->if_array(); array != nullptr && array->size() == 2)
       keys.push_back(&(*array)[0]);
   auto boxes = boxes_of(*key, keys);
   if (!boxes || keys.size() != pairs->elements.size())
-    return stateful("in " + expression_text(Json{{"map", map}}));
+    return stateful(std::move(asks));
   Meaning needs{.conditions = implied_conditions(implied(*key)), .unknown = {}};
   needs.conditions.emplace_back(filter::Test{.boxes = *std::move(boxes)});
   return needs;
 }
+
+namespace {
 
 // What must be there for a value to be computed.
 Meaning value_needs(const Json& value, const Context& context) {

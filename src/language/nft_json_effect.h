@@ -21,6 +21,9 @@ struct Effect {
 // {"key": ..., "value": ...}. Nullopt: what is changed is not known.
 std::optional<Effect> mangling(const Json& mangle, const Context& context);
 
+// The key of a map must be in it, or the rule ends there.
+Meaning map_needs(const Json& map, const Context& context);
+
 // snat, dnat, masquerade, redirect: after it the base chain ends with accept.
 Effect translation(std::string_view kind, const Json& value, const Context& context);
 

@@ -128,10 +128,10 @@ std::optional<Number> scalar(const Question& question, const Json& value) {
 }
 
 // An interface's name, as the model writes patterns. nft writes the index of an interface that is
-// gone: no name is like that.
+// gone: no name is like that; index 0 is no interface.
 std::optional<std::string> interface_name(const Json& value) {
   if (value.is_int64())
-    return fmt::format("#{}", value.get_int64());
+    return value.get_int64() == 0 ? std::string() : fmt::format("#{}", value.get_int64());
   const std::string_view name = text_of(&value);
   const bool star =
       name.substr(0, name.empty() ? 0 : name.size() - 1).find('*') != std::string_view::npos;

@@ -135,6 +135,12 @@ ListingReader::Error_ ListingReader::read_rule(ListedTable& table, const Json& v
   return {};
 }
 
+// Statements of elements, or of a set for all of them, that let some packets by.
+bool limits(const Json& object) {
+  return std::ranges::any_of(std::array{"limit", "quota", "ct count"},
+                             [&](const char* tag) { return member(object, tag) != nullptr; });
+}
+
 void ListingReader::read_elements(NamedSet& set, const Json& value) {
   const Json* elements = member(value, "elem");
   const auto* list = elements == nullptr ? nullptr : elements->if_array();
@@ -148,7 +154,8 @@ void ListingReader::read_elements(NamedSet& set, const Json& value) {
     const auto* pair = element.if_array();
     const Json& key = pair != nullptr && !pair->empty() ? (*pair)[0] : element;
     const Json* wrapped = member(key, "elem");
-    set.changing = set.changing || (wrapped != nullptr && member(*wrapped, "expires") != nullptr);
+    if (wrapped != nullptr)
+      set.changing = set.changing || member(*wrapped, "expires") != nullptr || limits(*wrapped);
   }
 }
 
@@ -157,6 +164,9 @@ void ListingReader::read_set(ListedTable& table, const Json& value) {
   const Json* flags = member(value, "flags");
   set.filled = set.filled || says_flag(flags, "dynamic");
   set.changing = set.changing || says_flag(flags, "timeout") || member(value, "timeout") != nullptr;
+  if (const Json* statements = member(value, "stmt"))
+    if (const auto* list = statements->if_array())
+      set.changing = set.changing || std::ranges::any_of(*list, limits);
   read_elements(set, value);
 }
 

@@ -39,16 +39,6 @@ bool lasting(const Json& left, const Context& context) {
   return (!context.translates || context.reached.settled) && (!context.mangles || tag == "ct");
 }
 
-// Names what a set holds: equal for sets that hold the same.
-std::string digest_of(const Listed& listed) {
-  std::vector<std::string> elements;
-  elements.reserve(listed.elements.size());
-  for (const Json* element : listed.elements)
-    elements.push_back(boost::json::serialize(bare(*element)));
-  std::ranges::sort(elements);
-  return fmt::format("{} elements, {}", elements.size(), checksum(join(elements, "\n")));
-}
-
 // `elements` are those of the set that is asked for, if it is one.
 Meaning atom(const Json& match, const Context& context, const std::optional<Listed>& elements) {
   const bool changing = elements && elements->changing;
@@ -62,6 +52,10 @@ Meaning atom(const Json& match, const Context& context, const std::optional<List
     one.text += fmt::format(" ({})", digest_of(*elements));
   if (one.text.starts_with("ct status"))
     one.elsewhere = Atom::Elsewhere::Translated;
+  // A part of an option that nft has no name for: which, it does not say.
+  const Json* asked = left == nullptr ? nullptr : tagged(*left).value;
+  if (asked != nullptr && text_member(*asked, "field") == "unknown")
+    one.elsewhere = Atom::Elsewhere::Other;
   Meaning meaning{.conditions = {}, .unknown = {one.text}};
   meaning.conditions.emplace_back(std::move(one));
   return meaning;
@@ -162,6 +156,15 @@ std::optional<Listed> listed(const Json& set, const Context& context) {
     for (const Json& element : *array)
       all.elements.push_back(&element);
   return all;
+}
+
+std::string digest_of(const Listed& listed) {
+  std::vector<std::string> elements;
+  elements.reserve(listed.elements.size());
+  for (const Json* element : listed.elements)
+    elements.push_back(boost::json::serialize(bare(*element)));
+  std::ranges::sort(elements);
+  return fmt::format("{} elements, {}", elements.size(), checksum(join(elements, "\n")));
 }
 
 namespace {

@@ -39,4 +39,7 @@ struct Listed {
 };
 std::optional<Listed> listed(const Json& set, const Context& context);
 
+// Names what a set holds: equal for sets that hold the same.
+std::string digest_of(const Listed& listed);
+
 }  // namespace quay::nft_json

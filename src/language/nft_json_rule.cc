@@ -163,9 +163,13 @@ void RuleReader::not_tracked() {
 bool RuleReader::read_condition(std::string_view tag, const Json& statement, const Json& value) {
   if (tag == "match")
     require(meaning_of_match(value, context_));
-  else if (one_of(tag, {"limit", "quota", "ct count", "flow", "ct expectation", "tproxy"}))
-    require(stateful(statement_text(statement)));
-  else if (one_of(tag, {"set", "map", "meter"}))
+  else if (one_of(tag, {"limit", "quota", "ct count", "flow", "ct expectation", "tproxy"})) {
+    Meaning asked = stateful(statement_text(statement));
+    // What an object of that name limits is not told here.
+    if (value.is_string() || member(value, "map") != nullptr)
+      std::get<filter::Atom>(asked.conditions.front()).elsewhere = filter::Atom::Elsewhere::Other;
+    require(std::move(asked));
+  } else if (one_of(tag, {"set", "map", "meter"}))
     read_update(statement, value);
   else if (tag == "xt")
     read_xt(statement, value);
@@ -228,8 +232,8 @@ void RuleReader::read(const Json& statement) {
   const bool ended = rule_.map || rule_.verdict.kind != filter::Verdict::Kind::Continue;
   if (ended)
     return unknown("after the verdict: " + statement_text(statement));
-  if (neutral)
-    return require(stateful(statement_text(statement)));
+  if (neutral)  // an object for each of some keys: other packets go no further
+    return require(map_needs(*member(*value, "map"), context_));
   if (tag.empty() || (!read_condition(tag, statement, *value) && !read_effect(tag, *value) &&
                       !read_end(tag, statement, *value)))
     unknown(statement_text(statement));

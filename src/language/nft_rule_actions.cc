@@ -57,10 +57,11 @@ void RuleReader::operator()(const ObjectReference& reference) {
     case NFT_OBJECT_COUNTER:
     case NFT_OBJECT_CT_HELPER:
     case NFT_OBJECT_CT_TIMEOUT:
-    case NFT_OBJECT_CT_EXPECT:
     case NFT_OBJECT_SECMARK:
     case NFT_OBJECT_TUNNEL:
       return;
+    case NFT_OBJECT_CT_EXPECT:  // breaks off where the flow cannot expect another
+      return state_.ask_stateful(name);
     case NFT_OBJECT_QUOTA:
     case NFT_OBJECT_LIMIT:
     case NFT_OBJECT_CONNLIMIT: {

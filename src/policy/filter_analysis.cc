@@ -285,6 +285,12 @@ std::vector<std::string> outside_of(const filter::Ruleset& ruleset) {
       return assign.field.kind == kind && !assign.value;
     });
   };
+  const auto assigns = [](const filter::Rule& rule, const filter::Field& field) {
+    return std::ranges::find(rule.assigns, field, &filter::Assign::field) != rule.assigns.end();
+  };
+  const auto zones = [&](const filter::Rule& rule) {
+    return assigns(rule, {.kind = Kind::Other, .name = "ct zone", .bits = 16});
+  };
   const auto queues = [](const filter::Rule& rule) {
     const auto queue = [](const filter::Verdict& verdict) {
       return verdict.kind == filter::Verdict::Kind::Queue;
@@ -307,6 +313,15 @@ std::vector<std::string> outside_of(const filter::Ruleset& ruleset) {
          "to sources that are not known");
     tell([&](const filter::Rule& rule) { return unknown(rule, Kind::Destination); }, "translate",
          "to destinations that are not known");
+    tell(
+        [&](const filter::Rule& rule) {
+          return assigns(rule, filter::translated(true)) ||
+                 assigns(rule, filter::translated(false));
+        },
+        "translate",
+        "flows, whose later packets and answers are judged by the addresses that they come with");
+    tell(zones, "choose",
+         "zones: the states that packets of them have before conntrack are not followed");
     tell(queues, "hand", "packets to a program, which may change their mark and their headers");
   }
   return all;

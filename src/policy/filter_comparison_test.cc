@@ -122,7 +122,19 @@ TEST(FilterComparison, TranslationsThatAreNotFollowedAreNamed) {
             "-A PREROUTING -p tcp --dport 82 -j DNAT --to-destination 10.0.0.1\n");
   EXPECT_EQ(
       compare(shared, shared, {}).outside,
-      std::vector<std::string>{"ip/nat: 2 rules translate to destinations that are not known"});
+      (std::vector<std::string>{"ip/nat: 2 rules translate to destinations that are not known",
+                                "ip/nat: 3 rules translate flows, whose later packets and answers "
+                                "are judged by the addresses that they come with"}));
+}
+
+TEST(FilterComparison, StatesBeforeAZoneIsTrackedAreNamed) {
+  const filter::Ruleset zoned =
+      parse_iptables_save("*raw\n-A PREROUTING -i eth0 -j CT --zone 3\nCOMMIT\n", "x", Family::V4)
+          .value;
+  EXPECT_EQ(
+      compare(zoned, zoned, {}).outside,
+      std::vector<std::string>{"ip/raw: 1 rule chooses zones: the states that packets of them "
+                               "have before conntrack are not followed"});
 }
 
 TEST(FilterComparison, WhatAProgramMayChangeIsNamed) {
