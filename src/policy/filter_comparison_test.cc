@@ -182,6 +182,46 @@ TEST(FilterComparison, HiddenParametersAreNeverEqual) {
   EXPECT_FALSE(compare(listed({target}), listed({target}), {}).equal());
 }
 
+TEST(FilterComparison, SetsThatLimitArePartOfAnAnswerAlone) {
+  const std::string rule =
+      R"({"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@s"}}, {"accept": null})";
+  const auto with = [&](const std::string& element, const std::string& more = "") {
+    return listed(
+        {rule},
+        R"(, {"set": {"family": "inet", "table": "t", "name": "s", "type": "ipv4_addr", "elem": [)" +
+            element + "]" + more + "}}");
+  };
+  const std::string limit = R"("limit": {"rate": 1, "burst": 1, "per": "hour"})";
+  const filter::Ruleset plain = with(R"("10.0.0.1")");
+  EXPECT_TRUE(compare(plain, plain, {}).equal());
+  EXPECT_FALSE(compare(plain, with(R"({"elem": {"val": "10.0.0.1", )" + limit + "}}"), {}).equal());
+  EXPECT_FALSE(compare(plain, with(R"("10.0.0.1")", R"(, "stmt": [{)" + limit + "}]"), {}).equal());
+}
+
+TEST(FilterComparison, MapsOfObjectsAreWhatIsInThem) {
+  const auto counted = [](const std::string& key) {
+    return listed(
+        {R"({"counter": {"map": {"key": {"payload": {"protocol": "ip", "field": "saddr"}}, "data": "@m"}}}, {"accept": null})"},
+        R"(, {"map": {"family": "inet", "table": "t", "name": "m", "type": "ipv4_addr", "map": "counter", "elem": [[")" +
+            key + R"(", "c"]]}})");
+  };
+  EXPECT_TRUE(compare(counted("10.0.0.1"), counted("10.0.0.1"), {}).equal());
+  const Differences found = compare(counted("10.0.0.1"), counted("10.0.0.2"), {});
+  ASSERT_EQ(found.lines.size(), 2U);
+  EXPECT_TRUE(found.lines.front().certain);
+}
+
+TEST(FilterComparison, ObjectsOfOneNameMayLimitOtherwise) {
+  const std::string quota = R"({"quota": "q"}, {"accept": null})";
+  EXPECT_FALSE(compare(listed({quota}), listed({quota}), {}).equal());
+}
+
+TEST(FilterComparison, InterfaceZeroIsNone) {
+  const filter::Ruleset none = listed(
+      {R"({"match": {"op": "==", "left": {"meta": {"key": "oif"}}, "right": 0}}, {"accept": null})"});
+  EXPECT_TRUE(compare(none, listed({R"({"accept": null})"}), {}).equal());
+}
+
 TEST(FilterComparison, SetsAreWhatIsInThem) {
   const auto with_set = [](const std::string& element) {
     return listed(
