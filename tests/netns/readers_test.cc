@@ -402,6 +402,30 @@ TEST_F(Readers, RulesOfNftItself) {
             << " not known here\n";
 }
 
+// The host's own packets have none when an output chain sees them.
+TEST_F(Readers, ALinkHeaderIsWherePacketsCameIn) {
+  const auto with = [this](const std::string& rule) {
+    EXPECT_TRUE(load("nft -f", "table ip t {\nchain c {\ntype filter hook output priority 0;\n" +
+                                   rule + "\n}\n}\n"));
+    return from_kernel();
+  };
+  expect_alike(with("@ll,48,48 != 0x001122334455 drop"), with(""), "@ll in output");
+}
+
+// Flows that are confirmed cannot expect others: the rule breaks off for their packets.
+TEST_F(Readers, AnExpectationIsNotForEveryPacket) {
+  ASSERT_TRUE(
+      load("nft -f",
+           "table ip t {\nct expectation e {\nprotocol tcp; dport 9876; timeout 1m; size 12; "
+           "l3proto ip;\n}\nchain c {\ntype filter hook forward priority 0;\n"
+           "ct expectation set \"e\" accept\n}\n}\n"));
+  for (const filter::Ruleset& ruleset : {from_kernel(), from_json()}) {
+    const auto& conditions = ruleset.tables.at(0).chains.at(0).rules.at(0).conditions;
+    ASSERT_EQ(conditions.size(), 1U);
+    EXPECT_TRUE(std::holds_alternative<filter::Atom>(conditions.front()));
+  }
+}
+
 // What may stand at other hooks or in other tables alone.
 TEST_F(Readers, RulesOfOtherChainsAndTables) {
   for (const Family family : {Family::V4, Family::V6}) {
