@@ -149,23 +149,25 @@ void FilterLevels::note(const Ruleset& ruleset, bool alike) {
   std::map<Hook, int> translating;
   for (const Table& table : ruleset.tables)
     for (const Chain& chain : table.chains) {
-      if (chain.base && chain.base->nat)
-        note_translating(translating[chain.base->hook]++, *chain.base);
-      if (chain.base && is_before_conntrack(*chain.base))
-        note(Box{comes_tracked()});
       if (chain.base)
-        for (const std::string& device : chain.base->devices)
-          interfaces_.add(device);
+        note(*chain.base, translating[chain.base->hook]);
       for (const Rule& rule : chain.rules)
         note(rule, seen);
     }
 }
 
-// Where several chains translate, the first that does is the last that is asked.
-void FilterLevels::note_translating(int others, const Base& base) {
+// `translating` counts the chains of its hook that translate.
+void FilterLevels::note(const Base& base, int& translating) {
+  for (const std::string& device : base.devices)
+    interfaces_.add(device);
+  if (is_before_conntrack(base))
+    note(Box{comes_tracked()});
+  if (!base.nat)
+    return;
   for (const Box& box : past_translation(base))
     note(box);
-  if (others > 0)
+  // Where several chains translate, the first that does is the last that is asked.
+  if (translating++ > 0)
     note(Box{
         {.field = translated(translates_destinations(base.hook)), .numbers = Numbers({{0, 0}})}});
 }
@@ -286,22 +288,6 @@ std::vector<std::vector<double>> FilterLevels::weights() const {
 std::optional<std::size_t> FilterLevels::level(const Field& field) const {
   const auto found = fields_.find(field);
   return found == fields_.end() ? std::nullopt : std::optional(found->second);
-}
-
-std::vector<Field> FilterLevels::fields() const {
-  std::vector<Field> all;
-  all.reserve(fields_.size());
-  for (const auto& [field, level] : fields_)
-    all.push_back(field);
-  return all;
-}
-
-std::vector<std::pair<Field, std::size_t>> FilterLevels::hops() const {
-  std::vector<std::pair<Field, std::size_t>> found;
-  for (const auto& [field, level] : fields_)
-    if (counts_hops(field))
-      found.emplace_back(field, level);
-  return found;
 }
 
 std::vector<std::size_t> FilterLevels::atom_levels() const {

@@ -63,10 +63,8 @@ class FilterLevels {
   std::optional<std::size_t> level(const Field& field) const;
   std::size_t level(const Atom& atom) const { return atoms_.at(&atom); }
   std::vector<std::size_t> atom_levels() const;
-  // The fields that have a level.
-  std::vector<Field> fields() const;
-  // The fields that counts_hops(), of those that have a level.
-  std::vector<std::pair<Field, std::size_t>> hops() const;
+  // The fields that have a level, and which.
+  const std::map<Field, std::size_t>& fields() const { return fields_; }
   const InterfaceClasses& interfaces() const { return interfaces_; }
 
   // Every packet.
@@ -101,7 +99,7 @@ class FilterLevels {
   void add_unasked(const Cube& cube, Point& point) const;
   void note(const Ruleset& ruleset, bool alike);
   void note(const Rule& rule, Counts& seen);
-  void note_translating(int others, const Base& base);
+  void note(const Base& base, int& translating);
   void note(const Box& box);
   void note(const Atom& atom, Counts& seen);
   std::string name_of(const Atom& atom, std::size_t number) const;

@@ -306,9 +306,15 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
          .numbers = {},
          .names = base.devices});
   all = assigned(effects_[effect], all);
+  return as_told(stop, all);
+}
+
+// What a packet is to a chain that is told less of it, or something else, than other chains are.
+Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
+  const Base& base = *stop.base;
   if (stop.sent_on)
     all = before_the_hop(all);
-  if (stop.before_conntrack) {
+  if (is_before_conntrack(base)) {
     const Diagram unseen =
         assigned({{{.kind = Kind::State}, static_cast<Number>(State::Invalid)}}, all);
     all = base.hook == Hook::Output ? unseen : where(inside({comes_tracked()}), all, unseen);
@@ -326,7 +332,9 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
 
 // What is asked of packets after the gateway has counted its hop, asked of them before that.
 Diagram FilterSpace::before_the_hop(Diagram diagram) {
-  for (const auto& [field, level] : levels_.hops()) {
+  for (const auto& [field, level] : levels_.fields()) {
+    if (!counts_hops(field))
+      continue;
     std::vector<Diagram> parts;
     for (Value value = 0; value <= levels_.everything().values[level].intervals().back().last;
          ++value)
@@ -416,7 +424,7 @@ std::optional<Box> never_tracked(Family family) {
 // Packets without the header that has what they are said to have.
 Diagram FilterSpace::misplaced() {
   Diagram all = 0;
-  for (const Field& field : levels_.fields())
+  for (const auto& [field, level] : levels_.fields())
     if (const auto carriers = carriers_of(field)) {
       const Values there{.field = field, .numbers = Numbers({{1, 1}}), .names = {}};
       all = store_.unite(all, store_.subtract(inside({there}), inside({*carriers})));

@@ -109,6 +109,7 @@ class FilterSpace {
   Diagram assigned(const Assigned& assigned, Diagram diagram);
 
   Diagram base(const Stop& stop, std::size_t effect);
+  Diagram as_told(const Stop& stop, Diagram all);
   Diagram before_the_hop(Diagram diagram);
   std::size_t after_forgetting(std::size_t effect, std::span<const Stop> way, std::size_t stop);
   Diagram on_way(std::span<const Stop> way, std::size_t next, std::size_t effect);

@@ -105,7 +105,7 @@ std::optional<Number> Walker::number_of(const Field& field, const Traveller& tra
   if (const auto found = traveller.assigned.find(field); found != traveller.assigned.end())
     return found->second;
   const Stop& stop = way_[traveller.stop];
-  if (field.kind == Kind::State && stop.before_conntrack &&
+  if (field.kind == Kind::State && is_before_conntrack(*stop.base) &&
       (stop.base->hook == Hook::Output || !names_match(comes_tracked(), packet_.in_interface)))
     return static_cast<Number>(State::Invalid);
   const auto known = packet_.numbers.find(field);
@@ -358,9 +358,8 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
         if (!chain.base || chain.base->hook != hook)
           continue;
         const bool before_routing = hook == Hook::Ingress || hook == Hook::Prerouting;
-        const bool before_conntrack = is_before_conntrack(*chain.base);
         const bool sent_on = direction == Direction::Forward && !before_routing;
-        stops.push_back({&table, &chain, &*chain.base, before_conntrack, before_routing, sent_on});
+        stops.push_back({&table, &chain, &*chain.base, before_routing, sent_on});
       }
     }
     // Of equal priorities the kernel asks the one that came last first (nf_hook_entries_grow).
@@ -374,12 +373,12 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
 }
 
 bool is_forgotten(const Field& field, std::span<const Stop> way, std::size_t stop) {
-  const auto begins = [&](bool Stop::* now) {
-    return way[stop].*now && (stop == 0 || !(way[stop - 1].*now));
-  };
-  if (counts_hops(field) && begins(&Stop::sent_on))
+  const Stop* before = stop == 0 ? nullptr : &way[stop - 1];
+  const Stop& now = way[stop];
+  if (counts_hops(field) && now.sent_on && (before == nullptr || !before->sent_on))
     return true;
-  const bool tracked = stop > 0 && way[stop - 1].before_conntrack && !way[stop].before_conntrack;
+  const bool tracked =
+      before != nullptr && is_before_conntrack(*before->base) && !is_before_conntrack(*now.base);
   return tracked && field.name.starts_with("ct ");
 }
 

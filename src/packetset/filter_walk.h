@@ -23,8 +23,6 @@ struct Stop {
   const Table* table = nullptr;
   const Chain* chain = nullptr;
   const Base* base = nullptr;
-  // is_before_conntrack(), with its exception.
-  bool before_conntrack = false;
   // Before the packet is routed it has no outgoing interface.
   bool before_routing = false;
   // After the gateway has sent it on, its TTL or hop limit is one less (ip_forward, ip6_forward).
