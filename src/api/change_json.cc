@@ -54,21 +54,10 @@ class ObjectReader {
     return TimePoint(std::chrono::seconds(timegm(&parts)));
   }
   std::optional<std::size_t> number(std::string_view key) {
-    const json::value* value = find(key);
-    if (value == nullptr)
-      return std::nullopt;
-    boost::system::error_code error;
-    const auto number = value->to_number<std::size_t>(error);
-    return error || number == 0 ? wrong<std::size_t>(key, "a number, from 1 on")
-                                : std::optional(number);
+    return positive<std::size_t>(key, "a number, from 1 on");
   }
   std::optional<Port> port(std::string_view key) {
-    const json::value* value = find(key);
-    if (value == nullptr)
-      return std::nullopt;
-    boost::system::error_code error;
-    const auto number = value->to_number<Port>(error);
-    return error || number == 0 ? wrong<Port>(key, "a port, 1 to 65535") : std::optional(number);
+    return positive<Port>(key, "a port, 1 to 65535");
   }
   std::optional<std::vector<std::string>> texts(std::string_view key) {
     const json::value* value = find(key);
@@ -102,6 +91,15 @@ class ObjectReader {
   }
 
  private:
+  template <typename T>
+  std::optional<T> positive(std::string_view key, std::string_view wanted) {
+    const json::value* value = find(key);
+    if (value == nullptr)
+      return std::nullopt;
+    boost::system::error_code error;
+    const auto number = value->to_number<T>(error);
+    return error || number == 0 ? wrong<T>(key, wanted) : std::optional(number);
+  }
   template <typename T>
   std::optional<T> wrong(std::string_view key, std::string_view wanted) {
     fault(key, fmt::format("is not {}", wanted));

@@ -1,13 +1,11 @@
 #include "api/json.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <string_view>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "api/filter_json.h"
@@ -303,8 +301,7 @@ json::value to_json(const Rule& rule) {
                       {"origin", origin_json(rule.origin)},
                       {"reason", rule.reason}};
   if (rule.until)
-    result["until"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                                  fmt::gmtime(std::chrono::system_clock::to_time_t(*rule.until)));
+    result["until"] = time_text(*rule.until);
   return result;
 }
 
@@ -447,13 +444,11 @@ json::value openings_json(const Manager& manager) {
   json::array openings;
   if (const auto& in_force = manager.in_force())
     for (const Opening& opening : in_force->policy.openings)
-      openings.push_back(json::object{
-          {"number", openings.size() + 1},
-          {"rule", to_text(opening.rule)},
-          {"until", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                                fmt::gmtime(std::chrono::system_clock::to_time_t(opening.until)))},
-          {"reason", opening.reason},
-          {"ended", opening.until <= manager.now()}});
+      openings.push_back(json::object{{"number", openings.size() + 1},
+                                      {"rule", to_text(opening.rule)},
+                                      {"until", time_text(opening.until)},
+                                      {"reason", opening.reason},
+                                      {"ended", opening.until <= manager.now()}});
   return json::object{{"revision", manager.revision()}, {"openings", std::move(openings)}};
 }
 

@@ -369,6 +369,11 @@ Parsed<Policy> parse_policy(std::string_view text, const std::string& file,
   return parsed;
 }
 
+std::string time_text(TimePoint time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
 std::string to_text(const Policy& policy) {
   std::string text = fmt::format("profile = {}\nforward = {}\n", toml_quoted(policy.profile),
                                  policy.forward_leave ? "\"leave\"" : "\"drop\"");
@@ -389,9 +394,8 @@ std::string to_text(const Policy& policy) {
       text += fmt::format("comment = {}\n", toml_quoted(comment));
   }
   for (const Opening& opening : policy.openings) {
-    text += fmt::format("\n[[openings]]\nrule = {}\nuntil = {:%Y-%m-%dT%H:%M:%SZ}\n",
-                        toml_quoted(to_text(opening.rule)),
-                        fmt::gmtime(std::chrono::system_clock::to_time_t(opening.until)));
+    text += fmt::format("\n[[openings]]\nrule = {}\nuntil = {}\n",
+                        toml_quoted(to_text(opening.rule)), time_text(opening.until));
     if (!opening.reason.empty())
       text += fmt::format("reason = {}\n", toml_quoted(opening.reason));
   }

@@ -17,6 +17,9 @@ namespace quay {
 Parsed<Policy> parse_policy(std::string_view text, const std::string& file,
                             const Catalogue& catalogue, const PortNames& port_names);
 
+// A time as policy files and the API write it, RFC 3339 in UTC: "2026-11-23T18:00:00Z".
+std::string time_text(TimePoint time);
+
 // The canonical spelling: keys in one order, defaults left out, rules as to_text(UserRule)
 // prints them. Parses back to an equal policy. Comments of TOML (`# ...`) are not kept; the keys
 // `comment`, `reason` and `owner` are.
