@@ -35,8 +35,7 @@ constexpr std::array<std::string_view, 4> kBases{"ll", "nh", "th", "ih"};
 
 std::span<const HeaderField> fields_of(const Payload& payload, const Scene& scene) {
   if (payload.base == NFT_PAYLOAD_LL_HEADER)
-    return link_fields(scene.table == filter::TableFamily::Netdev ||
-                       scene.table == filter::TableFamily::Bridge);
+    return link_fields(scene.table);
   if (payload.base == NFT_PAYLOAD_NETWORK_HEADER && scene.table != filter::TableFamily::Arp)
     return network_fields(scene.family);
   if (payload.base == NFT_PAYLOAD_TRANSPORT_HEADER)
@@ -58,9 +57,7 @@ Load load_of(const Payload& payload, const Scene& scene, Origins& origins) {
                                     scene.table != filter::TableFamily::Arp},
                       static_cast<int>(payload.offset) * 8, length, origins);
   // nft_payload_eval() breaks off where the host's own packets have no link header yet.
-  const bool device =
-      scene.table == filter::TableFamily::Netdev || scene.table == filter::TableFamily::Bridge;
-  if (payload.base == NFT_PAYLOAD_LL_HEADER && !device)
+  if (payload.base == NFT_PAYLOAD_LL_HEADER && !sees_devices(scene.table))
     load.needs.push_back(has_interface(Kind::InInterface));
   return load;
 }

@@ -145,8 +145,12 @@ constexpr Option kOptions[] = {{"exthdr frag", kFragment},
 
 }  // namespace
 
-std::span<const HeaderField> link_fields(bool device) {
-  if (device)
+bool sees_devices(filter::TableFamily table) {
+  return table == filter::TableFamily::Netdev || table == filter::TableFamily::Bridge;
+}
+
+std::span<const HeaderField> link_fields(filter::TableFamily table) {
+  if (sees_devices(table))
     return kDeviceLink;
   return kLink;
 }

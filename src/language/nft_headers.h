@@ -21,7 +21,8 @@ struct HeaderField {
 
 // In the order of their bits, with gaps where no field is known.
 // The ether type of what devices see may be that of a VLAN tag: there it is no family.
-std::span<const HeaderField> link_fields(bool device);
+bool sees_devices(filter::TableFamily table);
+std::span<const HeaderField> link_fields(filter::TableFamily table);
 std::span<const HeaderField> network_fields(Family family);
 std::span<const HeaderField> transport_fields(std::optional<int> protocol);
 // Of an extension header or an option: "exthdr frag", "tcp option maxseg". None of what has no

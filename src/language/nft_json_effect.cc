@@ -29,18 +29,21 @@ Meaning map_needs(const Json& map, const Context& context) {
   const Json* data = member(map, "data");
   const auto key = asked == nullptr ? std::nullopt : key_of(*asked, context.family);
   const auto pairs = data == nullptr ? std::nullopt : listed(*data, context);
-  std::string asks = "in " + expression_text(Json{{"map", map}});
-  if (pairs && !pairs->filled)
-    asks += fmt::format(" ({})", digest_of(*pairs));
-  if (!key || !pairs || pairs->changing)
+  const auto unclear = [&] {
+    std::string asks = "in " + expression_text(Json{{"map", map}});
+    if (pairs && !pairs->filled)
+      asks += fmt::format(" ({})", digest_of(*pairs));
     return stateful(std::move(asks));
+  };
+  if (!key || !pairs || pairs->changing)
+    return unclear();
   std::vector<const Json*> keys;
   for (const Json* pair : pairs->elements)
     if (const auto* array = pair->if_array(); array != nullptr && array->size() == 2)
       keys.push_back(&(*array)[0]);
   auto boxes = boxes_of(*key, keys);
   if (!boxes || keys.size() != pairs->elements.size())
-    return stateful(std::move(asks));
+    return unclear();
   Meaning needs{.conditions = implied_conditions(implied(*key)), .unknown = {}};
   needs.conditions.emplace_back(filter::Test{.boxes = *std::move(boxes)});
   return needs;

@@ -142,7 +142,7 @@ constexpr filter::Number kVlan = 0x8100;
 
 // Of what devices see it may be that of a VLAN tag; elsewhere it says which IP version follows.
 filter::Field ether_type(TableFamily family) {
-  if (family == TableFamily::Netdev || family == TableFamily::Bridge)
+  if (nft::sees_devices(family))
     return other_field(std::string(nft::kEtherType), 16);
   return {.kind = Kind::Family};
 }
