@@ -18,19 +18,16 @@
 namespace quay {
 namespace {
 
-// Words that rules of IPv6 alone have; what stands in quotes is somebody's prose.
+// Words that rules of IPv6 alone have; what a comment says is somebody's prose.
 bool is_about_v6(std::string_view line) {
-  bool quoted = false;
-  for (const std::string_view word : split(line, ' ')) {
-    const bool turns = std::ranges::count(word, '"') % 2 != 0;
-    const bool prose = quoted || turns;
-    quoted = quoted != turns;
-    if (prose)
+  const std::vector<std::string> words = split_words(line).value_or(std::vector<std::string>());
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0 && (words[i - 1] == "--comment" || words[i - 1] == "--log-prefix"))
       continue;
     for (const std::string_view known : {"ipv6-icmp", "icmpv6", "icmp6", "ipv6header", "hl"})
-      if (word == known)
+      if (words[i] == known)
         return true;
-    if (const auto prefix = parse_prefix(word); prefix && prefix->family() == Family::V6)
+    if (const auto prefix = parse_prefix(words[i]); prefix && prefix->family() == Family::V6)
       return true;
   }
   return false;

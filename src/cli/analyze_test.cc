@@ -68,6 +68,7 @@ TEST_F(Analyze, TellsTheFamilyOfAFile) {
              "-A INPUT -m comment --comment \"as in ip6tables-save, icmpv6 too\" -j DROP\n",
          v4},
         {"# icmpv6 is let in by rules.v6\n" + rules, v4},
+        {rules + "-A INPUT -m comment --comment icmpv6 -j DROP\n", v4},
         {rules + "-A INPUT -p ipv6-icmp -j ACCEPT\n", v6},
         {rules + "-A INPUT -s fd00::/8 -j ACCEPT\n", v6},
         {rules + "-A INPUT -m mac --mac-source 00:11:22:33:44:55 -j ACCEPT\n", v4}}) {

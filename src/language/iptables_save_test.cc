@@ -85,6 +85,8 @@ TEST(IptablesSave, RulesMatchAsTheKernelHasIt) {
       {"-p 010", {{{kProtocol, 8}}}, true},  // as C reads numbers
       {"-p 010", {{{kProtocol, 10}}}, false},
       {"-p 0x11", {{{kProtocol, 17}}}, true},
+      {"-p 0x6 --dport 22", {{{kProtocol, 6}, {kTo, 22}}}, true},
+      {"-m conntrack --ctproto 010", {{{other("ct original protocol", 8), 8}}}, true},
       {"-m devgroup --src-group 0x11/0xfffffff0", {{{other("meta iifgroup", 32), 0x1f}}}, true},
       {"-m devgroup --src-group 0x21/0xfffffff0", {{{other("meta iifgroup", 32), 0x1f}}}, false},
       {"! -p tcp", {{{kProtocol, 6}}}, false},

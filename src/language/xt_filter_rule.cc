@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "language/masked_numbers.h"
-#include "language/protocol_numbers.h"
 #include "language/xt_match.h"
 #include "language/xt_target.h"
 
@@ -30,17 +29,9 @@ void add_atom(filter::Rule& rule, const std::string& text, bool stateful, bool i
   rule.unknown.push_back(text);
 }
 
-// As iptables reads it: a number of C ("0x11", "021") before a name.
-std::optional<std::uint8_t> protocol_number(std::string_view text) {
-  if (text == "all")
-    return 0;
-  if (const auto number = parse_c_number(text, 255))
-    return static_cast<std::uint8_t>(*number);
-  return parse_protocol_number(text);
-}
-
 Read<bool> add_protocol(const Option& option, Context& context, filter::Rule& rule) {
-  const auto number = protocol_number(option.values[0]);
+  const auto number =
+      option.values[0] == "all" ? std::optional<std::uint8_t>(0) : parse_protocol(option.values[0]);
   if (!number) {
     add_atom(rule, "protocol " + option.values[0], false, option.inverted);
     return true;
@@ -147,12 +138,12 @@ Read<Outcome> outcome(const Rule& rule, const Context& context,
   if (!rule.target)
     return Outcome{};
   const Module& target = *rule.target;
-  if (!chains.contains(target.name) &&
-      (rule.go_to || (!is_target(target.name) && target.strange.empty())))
-    return refuse(fmt::format("there is no chain or target `{}`", target.name));
   // A chain takes the place of a target of its name, which iptables forbids of verdicts alone.
-  if (!chains.contains(target.name))
+  if (!chains.contains(target.name)) {
+    if (rule.go_to || (!is_target(target.name) && target.strange.empty()))
+      return refuse(fmt::format("there is no chain or target `{}`", target.name));
     return outcome_of(target, context);
+  }
   if (!target.options.empty())
     return refuse(fmt::format("--{} follows a jump to a chain", target.options[0].name));
   return Outcome{

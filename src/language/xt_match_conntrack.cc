@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "language/masked_numbers.h"
-#include "language/protocol_numbers.h"
 #include "language/xt_match.h"
 
 namespace quay::xt {
@@ -119,7 +118,7 @@ Read<Numbers> read_direction(const Option& option) {
 }
 
 Read<Numbers> read_protocol(const Option& option) {
-  const auto number = parse_protocol_number(option.values[0]);
+  const auto number = parse_protocol(option.values[0]);
   if (!number)
     return opaque(fmt::format("protocol `{}`", option.values[0]));
   return Numbers({{*number, *number}});

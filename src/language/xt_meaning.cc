@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "language/masked_numbers.h"
+#include "language/protocol_numbers.h"
 
 namespace quay::xt {
 
@@ -92,6 +93,12 @@ std::optional<std::uint64_t> parse_c_number(std::string_view text, std::uint64_t
   if (text.starts_with('0'))
     return parse_digits(text, 8, most);
   return parse_digits(text, 10, most);
+}
+
+std::optional<std::uint8_t> parse_protocol(std::string_view text) {
+  if (const auto number = parse_c_number(text, 255))
+    return static_cast<std::uint8_t>(*number);
+  return parse_protocol_number(text);
 }
 
 Read<Numbers> read_range(std::string_view text, std::uint64_t most, char separator) {

@@ -62,6 +62,9 @@ Meaning atom_of(const Module& module, Lasting lasting, const Context& context);
 // A number in decimal, or hexadecimal after 0x, or octal after 0, as strtoul(3) takes it.
 std::optional<std::uint64_t> parse_c_number(std::string_view text, std::uint64_t most);
 
+// A protocol as iptables reads it: such a number up to 255, or a name.
+std::optional<std::uint8_t> parse_protocol(std::string_view text);
+
 // "5", "5:10", ":10", "5:" (with that separator): refuses what is not in order.
 Read<filter::Numbers> read_range(std::string_view text, std::uint64_t most, char separator = ':');
 

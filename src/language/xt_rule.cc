@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "language/protocol_numbers.h"
-
 namespace quay::xt {
 namespace {
 
@@ -109,7 +107,7 @@ bool RuleReader::load_match_of_protocol(std::string_view name) {
   const Option* protocol = find(rule_.common, "protocol");
   if (protocol == nullptr || protocol->inverted)
     return false;
-  const auto number = parse_protocol_number(protocol->values[0]);
+  const auto number = parse_protocol(protocol->values[0]);
   const auto match = number ? match_of(*number) : std::nullopt;
   if (!match || std::ranges::find(rule_.matches, *match, &Module::name) != rule_.matches.end())
     return false;
