@@ -23,7 +23,7 @@ struct Header {
   Spelling spelling = Spelling::Number;
   Kind kind = Kind::Other;
   Question::Place place = Question::Place::Whole;
-  std::string_view name = {};  // of Other that lies where a field of another name does
+  std::string_view name;  // of Other that lies where a field of another name does
 };
 
 // RFC 791, 8200, 9293, 768, 792, 4443, 2236, 4302, 4303, 3173, 3828, 9260, 4340, IEEE 802.1Q.
