@@ -13,14 +13,12 @@
 #include "language/nft_json_context.h"
 #include "language/nft_json_rule.h"
 #include "language/route_fields.h"
+#include "packetset/filter_way.h"
 
 namespace quay::nft_json {
 namespace {
 
 using filter::Ruleset;
-
-// linux/netfilter_ipv4.h: NF_IP_PRI_CONNTRACK.
-constexpr std::int32_t kConntrack = -200;
 
 // Calls `see` for every object with one member, however deep.
 template <typename See>
@@ -69,10 +67,7 @@ std::set<std::string> targets(const ListedTable& table, const ListedChain& chain
 }
 
 Reached reached_from(const filter::Base& base) {
-  const bool before =
-      base.hook == filter::Hook::Ingress ||
-      ((base.hook == filter::Hook::Prerouting || base.hook == filter::Hook::Output) &&
-       base.priority < kConntrack);
+  const bool before = filter::is_before_conntrack(base);
   return {.before_conntrack = before,
           .after_conntrack = !before,
           .settled = base.hook == filter::Hook::Input || base.hook == filter::Hook::Forward};

@@ -9,7 +9,7 @@
 
 #include "model/packet.h"
 #include "model/protocol.h"
-#include "packetset/filter_walk.h"
+#include "packetset/filter_way.h"
 
 namespace quay::filter {
 namespace {

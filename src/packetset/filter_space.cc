@@ -312,7 +312,7 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
 // What a packet is to a chain that is told less of it, or something else, than other chains are.
 Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
   const Base& base = *stop.base;
-  if (stop.sent_on)
+  if (stop.sent_on())
     all = before_the_hop(all);
   if (is_before_conntrack(base)) {
     const Diagram unseen =
@@ -323,7 +323,7 @@ Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
     if (const auto level = levels_.level({.kind = kind}))
       all = store_.restrict(all, *level, InterfaceClasses::kNone);
   };
-  if (stop.before_routing)
+  if (stop.before_routing())
     without(Kind::OutInterface);
   if (!tells_in_interface(base))
     without(Kind::InInterface);

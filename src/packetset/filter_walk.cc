@@ -2,43 +2,12 @@
 
 #include <algorithm>
 #include <string_view>
-#include <utility>
 
 namespace quay::filter {
 namespace {
 
-// linux/netfilter_ipv4.h: NF_IP_PRI_CONNTRACK.
-constexpr std::int32_t kConntrack = -200;
-constexpr std::int32_t kTranslateDestination = -100;  // NF_IP_PRI_NAT_DST
-constexpr std::int32_t kTranslateSource = 100;        // NF_IP_PRI_NAT_SRC
-
 constexpr std::size_t kDeepest = 32;    // of jumps; the kernel allows 16
 constexpr std::size_t kMostForks = 10;  // where something is unknown; beyond, everything may happen
-
-bool meets(TableFamily table, Family family) {
-  return table == TableFamily::Inet || table == TableFamily::Netdev ||
-         table == (family == Family::V4 ? TableFamily::Ip : TableFamily::Ip6);
-}
-
-// Chains for translation share one place, whatever their priorities, which order them there
-// (nf_nat_register_fn).
-std::int32_t turn_of(const Base& base) {
-  if (!base.nat)
-    return base.priority;
-  return translates_destinations(base.hook) ? kTranslateDestination : kTranslateSource;
-}
-
-std::vector<Hook> hooks_of(Direction direction) {
-  switch (direction) {
-    case Direction::In:
-      return {Hook::Ingress, Hook::Prerouting, Hook::Input};
-    case Direction::Out:
-      return {Hook::Output, Hook::Postrouting, Hook::Egress};
-    case Direction::Forward:
-      break;
-  }
-  return {Hook::Ingress, Hook::Prerouting, Hook::Forward, Hook::Postrouting, Hook::Egress};
-}
 
 bool names_match(const Values& values, std::string_view name) {
   const bool listed = std::ranges::any_of(values.names, [&](std::string_view pattern) {
@@ -110,7 +79,7 @@ std::optional<Number> Walker::number_of(const Field& field, const Traveller& tra
     return static_cast<Number>(State::Invalid);
   const auto known = packet_.numbers.find(field);
   const Number number = known == packet_.numbers.end() ? 0 : known->second;
-  return stop.sent_on && counts_hops(field) && number > 0 ? number - 1 : number;
+  return stop.sent_on() && counts_hops(field) && number > 0 ? number - 1 : number;
 }
 
 Walker::Answer Walker::has(const Values& values, const Traveller& traveller) const {
@@ -120,7 +89,7 @@ Walker::Answer Walker::has(const Values& values, const Traveller& traveller) con
     std::string_view name;
     if (kind == Kind::InInterface && tells_in_interface(*stop.base))
       name = packet_.in_interface;
-    if (kind == Kind::OutInterface && !stop.before_routing)
+    if (kind == Kind::OutInterface && !stop.before_routing())
       name = packet_.out_interface;
     return names_match(values, name) ? Answer::Yes : Answer::No;
   }
@@ -308,78 +277,9 @@ void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
 
 }  // namespace
 
-bool is_before_conntrack(const Base& base) {
-  return base.hook == Hook::Ingress ||
-         ((base.hook == Hook::Prerouting || base.hook == Hook::Output) &&
-          base.priority < kConntrack);
-}
-
-Values comes_tracked() {
-  return {.field = {.kind = Kind::InInterface}, .numbers = {}, .names = {"lo"}};
-}
-
-std::vector<Box> past_translation(const Base& base) {
-  constexpr auto related = static_cast<Number>(State::Related);
-  constexpr auto icmp = static_cast<Number>(Protocol::Icmp);
-  constexpr auto icmpv6 = static_cast<Number>(Protocol::Icmpv6);
-  std::vector<Box> all{
-      {{.field = {.kind = Kind::State}, .numbers = Numbers({{related, related}}), .names = {}},
-       {.field = {.kind = Kind::Protocol},
-        .numbers = Numbers({{icmp, icmp}, {icmpv6, icmpv6}}),
-        .names = {}}}};
-  if (base.hook == Hook::Prerouting || base.hook == Hook::Input)
-    all.push_back({comes_tracked()});
-  return all;
-}
-
-Numbers first_packets() {
-  constexpr auto fresh = static_cast<Number>(State::New);
-  constexpr auto related = static_cast<Number>(State::Related);
-  return Numbers({{fresh, fresh}, {related, related}});
-}
-
-bool tells_in_interface(const Base& base) {
-  return base.hook != Hook::Egress;
-}
-
 const Chain* chain_of(const Table& table, const std::string& name) {
   const auto found = std::ranges::find(table.chains, name, &Chain::name);
   return found == table.chains.end() ? nullptr : &*found;
-}
-
-std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family family) {
-  std::vector<Stop> way;
-  for (const Hook hook : hooks_of(direction)) {
-    std::vector<Stop> stops;
-    for (const Table& table : ruleset.tables) {
-      if (table.dormant || !meets(table.family, family))
-        continue;
-      for (const Chain& chain : table.chains) {
-        if (!chain.base || chain.base->hook != hook)
-          continue;
-        const bool before_routing = hook == Hook::Ingress || hook == Hook::Prerouting;
-        const bool sent_on = direction == Direction::Forward && !before_routing;
-        stops.push_back({&table, &chain, &*chain.base, before_routing, sent_on});
-      }
-    }
-    // Of equal priorities the kernel asks the one that came last first (nf_hook_entries_grow).
-    std::ranges::reverse(stops);
-    std::ranges::stable_sort(stops, {}, [](const Stop& stop) {
-      return std::pair(turn_of(*stop.base), stop.base->priority);
-    });
-    way.insert(way.end(), stops.begin(), stops.end());
-  }
-  return way;
-}
-
-bool is_forgotten(const Field& field, std::span<const Stop> way, std::size_t stop) {
-  const Stop* before = stop == 0 ? nullptr : &way[stop - 1];
-  const Stop& now = way[stop];
-  if (counts_hops(field) && now.sent_on && (before == nullptr || !before->sent_on))
-    return true;
-  const bool tracked =
-      before != nullptr && is_before_conntrack(*before->base) && !is_before_conntrack(*now.base);
-  return tracked && field.name.starts_with("ct ");
 }
 
 Walk walk(const Ruleset& ruleset, const Point& packet) {

@@ -1,4 +1,4 @@
-#include "packetset/filter_walk.h"
+#include "packetset/filter_way.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@ Chain chain(const std::string& name, int priority) {
   return {.name = name, .base = Base{.hook = Hook::Input, .priority = priority}, .rules = {}};
 }
 
-TEST(FilterWalk, TheNewestOfEqualPrioritiesIsAskedFirst) {
+TEST(FilterWay, TheNewestOfEqualPrioritiesIsAskedFirst) {
   const Ruleset ruleset{
       .tables = {{.name = "a", .chains = {chain("first", 0), chain("late", 5), chain("second", 0)}},
                  {.name = "b", .chains = {chain("third", 0), chain("early", -5)}}},
