@@ -66,10 +66,6 @@ void read_parts(const Set& set, SetContent& content) {
     content.unknown = "its parts";
 }
 
-}  // namespace
-
-namespace {
-
 std::string text_of(const std::optional<Data>& data) {
   if (!data)
     return {};
@@ -90,18 +86,23 @@ std::string digest_of(const Set& set) {
   return fmt::format("{} elements, {}", elements.size(), checksum(join(elements, "\n")));
 }
 
-SetContent content_of(const Set& set, bool filled) {
-  SetContent content{.set = &set, .filled = filled || (set.flags & NFT_SET_EVAL) != 0};
-  if (!set.unknown.empty())
-    content.unknown = set.unknown.front();
-  content.changes = content.filled || (set.flags & NFT_SET_TIMEOUT) != 0;
-  const bool parted = (set.flags & NFT_SET_INTERVAL) != 0 && set.parts.size() > 1;
+namespace {
+
+bool is_parted(const Set& set) {
+  return (set.flags & NFT_SET_INTERVAL) != 0 && set.parts.size() > 1;
+}
+
+void read_key(const Set& set, SetContent& content) {
   if (set.key_length == 0 || set.key_length > 64)
     content.unknown = "its key";
-  else if (parted)
+  else if (is_parted(set))
     read_parts(set, content);
   else
     content.parts.push_back({0, set.key_length});
+}
+
+// The elements that have keys.
+std::vector<const Element*> read_elements(const Set& set, SetContent& content) {
   std::vector<const Element*> elements;
   for (const Element& element : set.elements) {
     content.changes =
@@ -114,9 +115,21 @@ SetContent content_of(const Set& set, bool filled) {
     else
       elements.push_back(&element);
   }
+  return elements;
+}
+
+}  // namespace
+
+SetContent content_of(const Set& set, bool filled) {
+  SetContent content{.set = &set, .filled = filled || (set.flags & NFT_SET_EVAL) != 0};
+  if (!set.unknown.empty())
+    content.unknown = set.unknown.front();
+  content.changes = content.filled || (set.flags & NFT_SET_TIMEOUT) != 0;
+  read_key(set, content);
+  std::vector<const Element*> elements = read_elements(set, content);
   if (!content.unknown.empty())
     return content;
-  if ((set.flags & NFT_SET_INTERVAL) != 0 && !parted) {
+  if ((set.flags & NFT_SET_INTERVAL) != 0 && !is_parted(set)) {
     read_intervals(std::move(elements), content);
     return content;
   }
