@@ -200,15 +200,21 @@ void FilterLevels::note(const Box& box) {
   for (const Values& values : box) {
     if (values.field.kind == Kind::Family)
       continue;
-    axes_.try_emplace(values.field, most_of(values.field, family_));
-    if (names(values.field))
-      for (const std::string& name : values.names)
-        interfaces_.add(name);
-    else
-      tell_apart(values);
+    note(values);
     if (auto carriers = carriers_of(values.field))
       note(Box{*std::move(carriers)});
+    if (auto other = other_form(values.field))
+      note(Values{.field = *std::move(other), .numbers = values.numbers, .names = {}});
   }
+}
+
+void FilterLevels::note(const Values& values) {
+  axes_.try_emplace(values.field, most_of(values.field, family_));
+  if (names(values.field))
+    for (const std::string& name : values.names)
+      interfaces_.add(name);
+  else
+    tell_apart(values);
 }
 
 // Where hops are counted, a value is asked for before and after that.
@@ -314,10 +320,17 @@ Value FilterLevels::class_of(const Field& field, Number number) const {
   return axes_.at(field).classes(Numbers({{number, number}})).intervals().front().first;
 }
 
+Number FilterLevels::first_of(const Field& field, Value value) const {
+  return axes_.at(field).values(IntervalSet<Value>({{value, value}})).intervals().front().first;
+}
+
 Value FilterLevels::one_less(const Field& field, Value value) const {
-  const Number first =
-      axes_.at(field).values(IntervalSet<Value>({{value, value}})).intervals()[0].first;
+  const Number first = first_of(field, value);
   return class_of(field, first == 0 ? 0 : first - 1);
+}
+
+Value FilterLevels::same_value(const Field& from, const Field& to, Value value) const {
+  return class_of(to, first_of(from, value));
 }
 
 bool FilterLevels::of_other_family(const Box& box) const {

@@ -78,6 +78,9 @@ class FilterLevels {
   // The class that the values of a class are in when they are one less; 0 stays. Of a field that
   // counts_hops().
   Value one_less(const Field& field, Value value) const;
+  // The class of one field that the values of another one's class are in. Of two forms of a field,
+  // see other_form().
+  Value same_value(const Field& from, const Field& to, Value value) const;
 
   Region region(const Cube& cube) const;
   // A packet's value at each level.
@@ -101,10 +104,12 @@ class FilterLevels {
   void note(const Rule& rule, Counts& seen);
   void note(const Base& base, int& translating);
   void note(const Box& box);
+  void note(const Values& values);
   void note(const Atom& atom, Counts& seen);
   std::string name_of(const Atom& atom, std::size_t number) const;
   void tell_apart(const Values& values);
   Numbers in_range(const Values& values) const;
+  Number first_of(const Field& field, Value value) const;
   bool of_other_family(const Box& box) const;
   void note_assigned(const Ruleset& ruleset);
   void lay_out(Order order);

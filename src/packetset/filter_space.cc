@@ -73,10 +73,15 @@ FilterSpace::FilterSpace(Family family, std::span<const Ruleset* const> rulesets
     : levels_(family, rulesets, questions, order), store_(levels_.weights(), most_nodes) {
   for (const Ruleset* ruleset : rulesets)
     for (const Table& table : ruleset->tables)
-      for (const Chain& chain : table.chains)
+      for (const Chain& chain : table.chains) {
         for (const Rule& rule : chain.rules)
           for (const Assign& assign : rule.assigns)
             any_assigned_[assign.field] = std::nullopt;
+        asks_leaving_ =
+            asks_leaving_ ||
+            (chain.base && !chain.rules.empty() &&
+             (chain.base->hook == Hook::Postrouting || chain.base->hook == Hook::Egress));
+      }
 }
 
 Diagram FilterSpace::where(Diagram condition, Diagram then, Diagram otherwise) {
@@ -226,6 +231,8 @@ std::size_t FilterSpace::effect(const Assigned& assigned) {
   for (const auto& [field, value] : assigned)
     if (levels_.level(field))
       relevant.emplace(field, value);
+    else if (asks_leaving_ && reroutes(field))
+      relevant.emplace(rerouted(), std::nullopt);
   const auto known = std::ranges::find(effects_, relevant);
   if (known != effects_.end())
     return static_cast<std::size_t>(known - effects_.begin());
@@ -312,8 +319,14 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
 // What a packet is to a chain that is told less of it, or something else, than other chains are.
 Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
   const Base& base = *stop.base;
-  if (stop.sent_on())
-    all = before_the_hop(all);
+  for (const auto& [field, level] : levels_.fields()) {
+    if (stop.sent_on() && counts_hops(field))
+      all = substituted(all, level, level,
+                        [&](Value value) { return levels_.one_less(field, value); });
+    if (const Field asked = as_asked(field, stop); asked != field)
+      all = substituted(all, level, *levels_.level(asked),
+                        [&](Value value) { return levels_.same_value(asked, field, value); });
+  }
   if (is_before_conntrack(base)) {
     const Diagram unseen =
         assigned({{{.kind = Kind::State}, static_cast<Number>(State::Invalid)}}, all);
@@ -327,39 +340,44 @@ Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
     without(Kind::OutInterface);
   if (!tells_in_interface(base))
     without(Kind::InInterface);
+  if (const auto level = levels_.level({.kind = Kind::InInterface});
+      level && hides_in_interface(stop))
+    all = store_.forget(all, *level);
   return all;
 }
 
-// What is asked of packets after the gateway has counted its hop, asked of them before that.
-Diagram FilterSpace::before_the_hop(Diagram diagram) {
-  for (const auto& [field, level] : levels_.fields()) {
-    if (!counts_hops(field))
-      continue;
-    std::vector<Diagram> parts;
-    for (Value value = 0; value <= levels_.everything().values[level].intervals().back().last;
-         ++value)
-      parts.push_back(store_.intersect(
-          store_.branch(level, IntervalSet<Value>({{value, value}}), kMostOutcomes, 0),
-          store_.restrict(diagram, level, levels_.one_less(field, value))));
-    diagram = store_.unite(parts);
-  }
-  return diagram;
+// What asks a level, asked of packets by the values that they have at another one (or at the same,
+// where these change): `asked` tells which value the asking level sees then.
+template <typename Asked>
+Diagram FilterSpace::substituted(Diagram diagram, std::size_t asking, std::size_t level,
+                                 Asked asked) {
+  const Value last = levels_.everything().values[level].intervals().back().last;
+  std::vector<Diagram> parts;
+  for (Value value = 0; value <= last; ++value)
+    parts.push_back(store_.intersect(
+        store_.branch(level, IntervalSet<Value>({{value, value}}), kMostOutcomes, 0),
+        store_.restrict(diagram, asking, asked(value))));
+  return store_.unite(parts);
 }
 
-// What was written into the TTL before is not followed.
-std::size_t FilterSpace::after_forgetting(std::size_t effect, std::span<const Stop> way,
-                                          std::size_t stop) {
+std::size_t FilterSpace::settled(std::size_t effect, std::span<const Stop> way, std::size_t stop) {
   Assigned all = effects_[effect];
-  for (auto& [field, value] : all)
-    if (is_forgotten(field, way, stop))
-      value.reset();
+  settle(all, way, stop);
   return this->effect(all);
+}
+
+Diagram FilterSpace::by_any_route(Diagram diagram) {
+  for (const auto& [field, level] : levels_.fields())
+    if (follows_route(field))
+      diagram = store_.forget(diagram, level);
+  return diagram;
 }
 
 Diagram FilterSpace::on_way(std::span<const Stop> way, std::size_t next, std::size_t effect) {
   if (next == way.size())
     return kAccepted;
-  effect = after_forgetting(effect, way, next);
+  const bool lost_route = loses_route(effects_[effect], way, next);
+  effect = settled(effect, way, next);
   const Diagram here = base(way[next], effect);
   Diagram all = store_.replace(here, [](Outcomes outcomes) -> Outcomes {
     return ((outcomes & kDrops) != 0 ? kDropped : 0) | ((outcomes & kRejects) != 0 ? kRejected : 0);
@@ -372,7 +390,7 @@ Diagram FilterSpace::on_way(std::span<const Stop> way, std::size_t next, std::si
     all = store_.unite(
         all, store_.sequence(only(here, passes), on_way(way, next + 1, both(effect, done))));
   }
-  return all;
+  return lost_route ? by_any_route(all) : all;
 }
 
 Diagram FilterSpace::fate(std::span<const Stop> way) {

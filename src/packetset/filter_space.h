@@ -77,7 +77,6 @@ class FilterSpace {
   std::optional<Point> witness(Diagram diagram, Direction direction) const;
 
  private:
-  using Assigned = std::map<Field, std::optional<Number>>;
   // A chain's diagram, and every bit that may occur in it.
   struct Part {
     Diagram diagram = kContinue;
@@ -110,8 +109,10 @@ class FilterSpace {
 
   Diagram base(const Stop& stop, std::size_t effect);
   Diagram as_told(const Stop& stop, Diagram all);
-  Diagram before_the_hop(Diagram diagram);
-  std::size_t after_forgetting(std::size_t effect, std::span<const Stop> way, std::size_t stop);
+  template <typename Asked>
+  Diagram substituted(Diagram diagram, std::size_t asking, std::size_t level, Asked asked);
+  std::size_t settled(std::size_t effect, std::span<const Stop> way, std::size_t stop);
+  Diagram by_any_route(Diagram diagram);
   Diagram on_way(std::span<const Stop> way, std::size_t next, std::size_t effect);
 
   FilterLevels levels_;
@@ -119,7 +120,8 @@ class FilterSpace {
   std::map<std::pair<const Table*, const Chain*>, Part> chains_;
   std::set<const Chain*> open_;  // being computed: a loop finds itself here
   std::vector<Assigned> effects_{{}};
-  Assigned any_assigned_;  // by any rule, values unknown
+  Assigned any_assigned_;      // by any rule, values unknown
+  bool asks_leaving_ = false;  // whether there are rules behind output for what leaves
 };
 
 }  // namespace quay::filter

@@ -15,6 +15,8 @@ const Field kPort{.kind = Kind::DestinationPort};
 const Field kMark{.kind = Kind::Mark};
 const Field kFamily{.kind = Kind::Family};
 const Field kTtl{.kind = Kind::Other, .name = "ip ttl", .bits = 8};
+const Field kOwner{.kind = Kind::Other, .name = "meta skuid", .bits = 32};
+const Field kPriority{.kind = Kind::Other, .name = "meta priority", .bits = 32};
 
 Values numbers(const Field& field, Number first, Number last) {
   return {.field = field, .numbers = Numbers({{first, last}}), .names = {}};
@@ -220,6 +222,88 @@ TEST(FilterSpace, WhatIsWrittenToNoEntryIsLost) {
   EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
 }
 
+// A packet's socket is looked for when it is routed (tcp_v4_early_demux()).
+TEST(FilterSpace, APacketsOwnerBeforeRoutingIsAnotherOne) {
+  const Rule drop = rule({is(number(kOwner, 7))}, Verdict::Kind::Drop);
+  for (const auto& [hook, early, late] : {std::tuple{Hook::Prerouting, kDropped, kAccepted},
+                                          std::tuple{Hook::Input, kAccepted, kDropped}}) {
+    const Ruleset ruleset = one_table({{"c", Base{.hook = hook}, {drop}}});
+    Point before = packet(Direction::In, 6, 1);
+    before.numbers[*other_form(kOwner)] = 7;
+    EXPECT_EQ(walk(ruleset, before).fate, early);
+    EXPECT_EQ(diagram_fate(ruleset, before), early);
+    Point after = packet(Direction::In, 6, 1);
+    after.numbers[kOwner] = 7;
+    EXPECT_EQ(walk(ruleset, after).fate, late);
+    EXPECT_EQ(diagram_fate(ruleset, after), late);
+  }
+}
+
+TEST(FilterSpace, APriorityThatWasSetIsNotKnownOnceThePacketIsForwarded) {
+  Rule set = rule({}, Verdict::Kind::Continue);
+  set.assigns.push_back({kPriority, 5});
+  const Rule drop = rule({is(number(kPriority, 5))}, Verdict::Kind::Drop);
+  const Ruleset ruleset = one_table({{"first", Base{.hook = Hook::Prerouting}, {set}},
+                                     {"then", Base{.hook = Hook::Forward}, {drop}},
+                                     {"sent", Base{.hook = Hook::Output}, {set}},
+                                     {"leaves", Base{.hook = Hook::Postrouting}, {drop}}});
+  Point point = packet(Direction::Forward, 6, 1);
+  point.out_interface = "eth1";
+  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
+  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+  point.direction = Direction::Out;
+  point.in_interface = "";
+  EXPECT_EQ(walk(ruleset, point).fate, kDropped);
+  EXPECT_EQ(diagram_fate(ruleset, point), kDropped);
+}
+
+TEST(FilterSpace, ALinkHeaderIsAnotherOneWhenItIsSent) {
+  const Field sender{.kind = Kind::SourceMac};
+  const Rule drop = rule({is(number(sender, 7))}, Verdict::Kind::Drop);
+  const Ruleset ruleset =
+      one_table({{"leaves", Base{.hook = Hook::Egress, .devices = {"eth1"}}, {drop}}});
+  Point point = packet(Direction::Forward, 6, 1);
+  point.out_interface = "eth1";
+  point.numbers[sender] = 7;
+  EXPECT_EQ(walk(ruleset, point).fate, kAccepted);
+  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted);
+  point.numbers[*other_form(sender)] = 7;
+  EXPECT_EQ(walk(ruleset, point).fate, kDropped);
+  EXPECT_EQ(diagram_fate(ruleset, point), kDropped);
+}
+
+// What an output chain redirects is routed anew; whoever asks for the new port.
+TEST(FilterSpace, WhatIsRedirectedMayLeaveElsewhere) {
+  const Values by_eth1{.field = {.kind = Kind::OutInterface}, .numbers = {}, .names = {"eth1"}};
+  const Rule drop = rule({is(by_eth1)}, Verdict::Kind::Drop);
+  for (const Field& field : {Field{.kind = Kind::Destination}, kMark, kPort}) {
+    Rule change = rule({is(number(kProtocol, 17))}, Verdict::Kind::Continue);
+    change.assigns.push_back({field, 9});
+    const Ruleset ruleset = one_table({{"sent", Base{.hook = Hook::Output}, {change}},
+                                       {"leaves", Base{.hook = Hook::Postrouting}, {drop}}});
+    const Fate redirected = field == kPort ? kAccepted : kAccepted | kDropped;
+    for (const auto& [protocol, fate] : {std::pair{17, redirected}, std::pair{6, kAccepted}}) {
+      Point point = packet(Direction::Out, static_cast<Number>(protocol), 1);
+      point.in_interface = "";
+      point.out_interface = "eth0";
+      EXPECT_EQ(walk(ruleset, point).fate, fate) << field_name(field) << protocol;
+      EXPECT_EQ(diagram_fate(ruleset, point), fate) << field_name(field) << protocol;
+    }
+  }
+}
+
+TEST(FilterSpace, WhereOwnPacketsCameInIsNotKnownOnceTheyAreRouted) {
+  const Values by_eth0{.field = {.kind = Kind::InInterface}, .numbers = {}, .names = {"eth0"}};
+  const Rule drop = rule({is(by_eth0)}, Verdict::Kind::Drop);
+  const Ruleset ruleset = one_table({{"sent", Base{.hook = Hook::Output}, {drop}},
+                                     {"leaves", Base{.hook = Hook::Postrouting}, {drop}}});
+  Point point = packet(Direction::Out, 2, 1);
+  point.in_interface = "";
+  point.out_interface = "eth0";
+  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
+  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+}
+
 TEST(FilterSpace, ABoxMayNameItsFamilyLast) {
   const Box box{number(Field{.kind = Kind::Other, .name = "ip6 hoplimit", .bits = 8}, 1),
                 number(kFamily, 1)};
@@ -232,7 +316,10 @@ TEST(FilterSpace, ABoxMayNameItsFamilyLast) {
 // ------------------------------------------------------------------------------
 
 Values any_values() {
-  switch (*rc::gen::inRange(0, 8)) {
+  switch (*rc::gen::inRange(0, 9)) {
+    case 7:
+      return number(*rc::gen::element(kOwner, kPriority),
+                    static_cast<Number>(*rc::gen::inRange(0, 3)));
     case 6:
       return number(kFamily, static_cast<Number>(*rc::gen::inRange(0, 2)));
     case 0:
@@ -287,8 +374,8 @@ Verdict any_verdict(std::size_t chain) {
 using Assigns = std::vector<Assign>;
 // As many combinations as a space tells apart, and more than that.
 const Assigns kFew{{kMark, 1}, {kMark, 2}, {kState, 4}};
-const Assigns kMany{{kMark, 1}, {kMark, 2}, {kState, 4},         {kPort, 3},
-                    {kPort, 4}, {kTtl, 1},  {kTtl, std::nullopt}};
+const Assigns kMany{{kMark, 1}, {kMark, 2}, {kState, 4},          {kPort, 3},
+                    {kPort, 4}, {kTtl, 1},  {kTtl, std::nullopt}, {kPriority, 1}};
 
 Rule any_rule(std::size_t chain, const Assigns& assigns) {
   Rule rule;
@@ -309,11 +396,11 @@ Ruleset any_ruleset(const Assigns& assigns) {
   for (std::size_t i = 0; i < bases + 3; ++i) {
     Chain chain{.name = "chain" + std::to_string(i)};
     if (i < bases)
-      chain.base = Base{
-          .hook = *rc::gen::element(Hook::Input, Hook::Prerouting, Hook::Forward, Hook::Output),
-          .priority = *rc::gen::element(-300, -150, 0, 10),
-          .policy = *rc::gen::element(Verdict::Kind::Accept, Verdict::Kind::Drop),
-          .nat = *rc::gen::inRange(0, 5) == 0};
+      chain.base = Base{.hook = *rc::gen::element(Hook::Input, Hook::Prerouting, Hook::Forward,
+                                                  Hook::Output, Hook::Postrouting),
+                        .priority = *rc::gen::element(-300, -150, 0, 10),
+                        .policy = *rc::gen::element(Verdict::Kind::Accept, Verdict::Kind::Drop),
+                        .nat = *rc::gen::inRange(0, 5) == 0};
     for (int k = *rc::gen::inRange(0, 6); k > 0; --k)
       chain.rules.push_back(any_rule(std::max(i, bases - 1), assigns));
     chains.push_back(std::move(chain));
@@ -336,6 +423,9 @@ Point any_packet() {
                    {kPort, static_cast<Number>(*rc::gen::inRange(0, 8))},
                    {kMark, static_cast<Number>(*rc::gen::inRange(0, 3))},
                    {kTtl, static_cast<Number>(*rc::gen::inRange(0, 5))}};
+  for (const Field& field : {kOwner, kPriority})
+    for (const Field& form : {field, *other_form(field)})
+      point.numbers[form] = static_cast<Number>(*rc::gen::inRange(0, 3));
   point.atoms = {{"a", *rc::gen::arbitrary<bool>()}, {"b", *rc::gen::arbitrary<bool>()}};
   return point;
 }

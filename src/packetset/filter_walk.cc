@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace quay::filter {
 namespace {
@@ -25,7 +26,8 @@ struct Traveller {
     std::size_t next = 0;
     bool gone_to = false;  // by goto: its end is the end of the frame below as well
   };
-  std::map<Field, std::optional<Number>> assigned;
+  Assigned assigned;
+  bool lost_route = false;
   std::size_t stop = 0;
   std::vector<Frame> frames;
 };
@@ -52,13 +54,14 @@ class Walker {
     fate_ |= fate;
     return false;
   }
-  void forget(Traveller& traveller) const;
+  bool fork(Traveller other);
   Answer matches(const Rule& rule, const Traveller& traveller) const;
   Answer holds(const Condition& condition, const Traveller& traveller) const;
   Answer inside(const Box& box, const Traveller& traveller) const;
   std::optional<Number> number_of(const Field& field, const Traveller& traveller) const;
+  std::optional<std::string_view> interface_of(Kind kind, const Traveller& traveller) const;
   Answer has(const Values& values, const Traveller& traveller) const;
-  bool asked(const Stop& stop, const Traveller& traveller) const;
+  Answer asked(const Base& base, const Traveller& traveller) const;
   std::optional<Verdict> verdict_of(const Rule& rule, const Traveller& traveller) const;
 
   const Point& packet_;
@@ -73,11 +76,13 @@ std::optional<Number> Walker::number_of(const Field& field, const Traveller& tra
     return packet_.family == Family::V4 ? 0 : 1;
   if (const auto found = traveller.assigned.find(field); found != traveller.assigned.end())
     return found->second;
+  if (traveller.lost_route && follows_route(field))
+    return std::nullopt;
   const Stop& stop = way_[traveller.stop];
   if (field.kind == Kind::State && is_before_conntrack(*stop.base) &&
       (stop.base->hook == Hook::Output || !names_match(comes_tracked(), packet_.in_interface)))
     return static_cast<Number>(State::Invalid);
-  const auto known = packet_.numbers.find(field);
+  const auto known = packet_.numbers.find(as_asked(field, stop));
   const Number number = known == packet_.numbers.end() ? 0 : known->second;
   return stop.sent_on() && counts_hops(field) && number > 0 ? number - 1 : number;
 }
@@ -85,18 +90,27 @@ std::optional<Number> Walker::number_of(const Field& field, const Traveller& tra
 Walker::Answer Walker::has(const Values& values, const Traveller& traveller) const {
   const Kind kind = values.field.kind;
   if (kind == Kind::InInterface || kind == Kind::OutInterface) {
-    const Stop& stop = way_[traveller.stop];
-    std::string_view name;
-    if (kind == Kind::InInterface && tells_in_interface(*stop.base))
-      name = packet_.in_interface;
-    if (kind == Kind::OutInterface && !stop.before_routing())
-      name = packet_.out_interface;
-    return names_match(values, name) ? Answer::Yes : Answer::No;
+    const auto name = interface_of(kind, traveller);
+    if (!name)
+      return Answer::Unknown;
+    return names_match(values, *name) ? Answer::Yes : Answer::No;
   }
   const auto number = number_of(values.field, traveller);
   if (!number)
     return Answer::Unknown;
   return values.numbers.contains(*number) ? Answer::Yes : Answer::No;
+}
+
+std::optional<std::string_view> Walker::interface_of(Kind kind, const Traveller& traveller) const {
+  const Stop& stop = way_[traveller.stop];
+  if (kind == Kind::InInterface) {
+    if (hides_in_interface(stop))
+      return std::nullopt;
+    return tells_in_interface(*stop.base) ? packet_.in_interface : std::string_view();
+  }
+  if (traveller.lost_route)
+    return std::nullopt;
+  return stop.before_routing() ? std::string_view() : packet_.out_interface;
 }
 
 Walker::Answer Walker::inside(const Box& box, const Traveller& traveller) const {
@@ -134,25 +148,23 @@ Walker::Answer Walker::holds(const Condition& condition, const Traveller& travel
 }
 
 // Chains for translation see the first packet of a flow alone, chains of devices their own packets.
-bool Walker::asked(const Stop& stop, const Traveller& traveller) const {
-  const Base& base = *stop.base;
+Walker::Answer Walker::asked(const Base& base, const Traveller& traveller) const {
   if (base.nat) {
-    for (const Box& box : past_translation(base))
-      if (inside(box, traveller) == Answer::Yes)
-        return false;
     const Values fresh{.field = translated(translates_destinations(base.hook)),
                        .numbers = Numbers({{0, 0}}),
                        .names = {}};
-    if (has(fresh, traveller) == Answer::No)
-      return false;
     const Values first{.field = {.kind = Kind::State}, .numbers = first_packets(), .names = {}};
-    return has(first, traveller) != Answer::No;
+    return holds(Test{.boxes = past_translation(base), .inverted = true}, traveller) == Answer::No
+               ? Answer::No
+               : inside({fresh, first}, traveller);
   }
   if (base.hook == Hook::Ingress)
-    return std::ranges::find(base.devices, packet_.in_interface) != base.devices.end();
+    return has({.field = {.kind = Kind::InInterface}, .numbers = {}, .names = base.devices},
+               traveller);
   if (base.hook == Hook::Egress)
-    return std::ranges::find(base.devices, packet_.out_interface) != base.devices.end();
-  return true;
+    return has({.field = {.kind = Kind::OutInterface}, .numbers = {}, .names = base.devices},
+               traveller);
+  return Answer::Yes;
 }
 
 // Nullopt: it depends on what is not known.
@@ -228,6 +240,14 @@ bool Walker::follow(const Verdict& verdict, Traveller& traveller, std::vector<St
   return true;
 }
 
+// Another way that the packet may take. False when there have been too many.
+bool Walker::fork(Traveller other) {
+  if (++forks_ > kMostForks)
+    return end(kAnyFate);
+  travel(std::move(other), nullptr);
+  return true;
+}
+
 // One rule, or the end of a chain. False when the packet's way ends there.
 bool Walker::step(Traveller& traveller, std::vector<Step>* steps) {
   Traveller::Frame& frame = traveller.frames.back();
@@ -238,11 +258,8 @@ bool Walker::step(Traveller& traveller, std::vector<Step>* steps) {
   const Answer answer = matches(rule, traveller);
   if (answer == Answer::No)
     return true;
-  if (answer == Answer::Unknown) {  // the way of a packet that it does not match
-    if (++forks_ > kMostForks)
-      return end(kAnyFate);
-    travel(traveller, nullptr);
-  }
+  if (answer == Answer::Unknown && !fork(traveller))  // as a packet that it does not match
+    return false;
   for (const Assign& assign : rule.assigns)
     traveller.assigned[assign.field] = assign.value;
   const auto verdict = verdict_of(rule, traveller);
@@ -253,21 +270,25 @@ bool Walker::step(Traveller& traveller, std::vector<Step>* steps) {
   return follow(*verdict, traveller, steps);
 }
 
-void Walker::forget(Traveller& traveller) const {
-  for (auto& [field, value] : traveller.assigned)
-    if (is_forgotten(field, way_, traveller.stop))
-      value.reset();
-}
-
 void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
   while (traveller.stop < way_.size()) {
     if (traveller.frames.empty()) {
-      forget(traveller);
-      if (!asked(way_[traveller.stop], traveller)) {
+      traveller.lost_route =
+          traveller.lost_route || loses_route(traveller.assigned, way_, traveller.stop);
+      settle(traveller.assigned, way_, traveller.stop);
+      const Stop& stop = way_[traveller.stop];
+      const Answer is_asked = asked(*stop.base, traveller);
+      if (is_asked == Answer::No) {
         ++traveller.stop;
         continue;
       }
-      traveller.frames.push_back({way_[traveller.stop].chain, 0, false});
+      if (is_asked == Answer::Unknown) {
+        Traveller passing = traveller;
+        ++passing.stop;
+        if (!fork(std::move(passing)))
+          return;
+      }
+      traveller.frames.push_back({stop.chain, 0, false});
     }
     if (!step(traveller, steps))
       return;

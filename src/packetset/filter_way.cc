@@ -1,6 +1,9 @@
 #include "packetset/filter_way.h"
 
 #include <algorithm>
+#include <array>
+#include <ranges>
+#include <string_view>
 #include <utility>
 
 #include "model/packet.h"
@@ -13,6 +16,23 @@ namespace {
 constexpr std::int32_t kConntrack = -200;
 constexpr std::int32_t kTranslateDestination = -100;  // NF_IP_PRI_NAT_DST
 constexpr std::int32_t kTranslateSource = 100;        // NF_IP_PRI_NAT_SRC
+
+constexpr std::string_view kBeforeRouting = " before routing";
+constexpr std::string_view kAtEgress = " at egress";
+
+// Of incoming packets: a route and, by early demultiplexing, a socket (ip_rcv_finish_core()); and
+// what ip_forward() sets.
+constexpr std::array<std::string_view, 8> kByRouting{
+    "rt ",         "meta rtclassid", "meta skuid",    "meta skgid",
+    "meta cgroup", "socket ",        "meta priority", "ip checksum"};
+constexpr std::array<std::string_view, 3> kBySending{"meta length", "ether ", "vlan "};
+constexpr std::array<std::string_view, 2> kRouting{"ip ", "ip6 "};
+constexpr std::array<std::string_view, 3> kByRoute{"rt ", "meta rtclassid", "meta oif"};
+
+bool begins_with_any(std::string_view name, std::span<const std::string_view> beginnings) {
+  return std::ranges::any_of(
+      beginnings, [&](std::string_view beginning) { return name.starts_with(beginning); });
+}
 
 bool meets(TableFamily table, Family family) {
   return table == TableFamily::Inet || table == TableFamily::Netdev ||
@@ -68,14 +88,74 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
   return way;
 }
 
-bool is_forgotten(const Field& field, std::span<const Stop> way, std::size_t stop) {
-  const Stop* before = stop == 0 ? nullptr : &way[stop - 1];
-  const Stop& now = way[stop];
-  if (counts_hops(field) && now.sent_on() && (before == nullptr || !before->sent_on()))
+bool hides_in_interface(const Stop& stop) {
+  return stop.direction == Direction::Out && stop.base->hook == Hook::Postrouting;
+}
+
+std::optional<Field> other_form(const Field& field) {
+  if (field.kind != Kind::Other && field.kind != Kind::SourceMac)
+    return std::nullopt;
+  if (field.name.ends_with(kBeforeRouting) || field.name.ends_with(kAtEgress))
+    return std::nullopt;
+  Field other = field;
+  if (begins_with_any(field.name, kByRouting))
+    other.name += kBeforeRouting;
+  else if (field.kind == Kind::SourceMac || begins_with_any(field.name, kBySending))
+    other.name += kAtEgress;
+  else
+    return std::nullopt;
+  return other;
+}
+
+Field as_asked(const Field& field, const Stop& stop) {
+  if (auto other = other_form(field))
+    if (other->name.ends_with(kBeforeRouting) ? stop.before_routing()
+                                              : stop.base->hook == Hook::Egress)
+      return *std::move(other);
+  return field;
+}
+
+bool reroutes(const Field& field) {
+  return field == rerouted() || field.kind == Kind::Source || field.kind == Kind::Destination ||
+         field.kind == Kind::Mark || begins_with_any(field.name, kRouting);
+}
+
+bool follows_route(const Field& field) {
+  return field.kind == Kind::OutInterface || begins_with_any(field.name, kByRoute);
+}
+
+const Field& rerouted() {
+  static const Field field{.kind = Kind::Other, .name = "rerouted", .bits = 1};
+  return field;
+}
+
+namespace {
+
+bool is_forgotten(const Field& field, const Stop& before, const Stop& now) {
+  if (counts_hops(field) && now.sent_on() && !before.sent_on())
     return true;
-  const bool tracked =
-      before != nullptr && is_before_conntrack(*before->base) && !is_before_conntrack(*now.base);
-  return tracked && field.name.starts_with("ct ");
+  if (as_asked(field, before) != as_asked(field, now))
+    return true;
+  return field.name.starts_with("ct ") && is_before_conntrack(*before.base) &&
+         !is_before_conntrack(*now.base);
+}
+
+}  // namespace
+
+bool loses_route(const Assigned& assigned, std::span<const Stop> way, std::size_t stop) {
+  return stop > 0 && way[stop - 1].base->hook == Hook::Output &&
+         way[stop].base->hook != Hook::Output &&
+         std::ranges::any_of(assigned | std::views::keys, reroutes);
+}
+
+void settle(Assigned& assigned, std::span<const Stop> way, std::size_t stop) {
+  if (way[stop].base->hook != Hook::Output)
+    assigned.erase(rerouted());
+  if (stop == 0)
+    return;
+  for (auto& [field, value] : assigned)
+    if (is_forgotten(field, way[stop - 1], way[stop]))
+      value.reset();
 }
 
 bool is_before_conntrack(const Base& base) {

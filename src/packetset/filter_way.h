@@ -2,6 +2,8 @@
 // each of them.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,10 +31,35 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
 // Where a device's egress is asked, the kernel tells it no incoming interface (nf_hook_egress()).
 bool tells_in_interface(const Base& base);
 
-// Whether what was assigned to a field says nothing any more at this stop of a packet's way, just
-// behind the gateway, which counts the hop, or conntrack: what is written to an entry before there
-// is one is lost, and packets of lo have one.
-bool is_forgotten(const Field& field, std::span<const Stop> way, std::size_t stop);
+// Whether the incoming interface of packets is not known: the host's own have one after routing
+// where the kernel made them for a device, as IGMP, neighbour discovery and tunnels do
+// (ip_output(), ip6_output()).
+bool hides_in_interface(const Stop& stop);
+
+// Some fields the kernel computes on a packet's way, as its socket once it is routed or its link
+// header once it leaves. Where they are something else, they are fields of their own: "meta skuid
+// before routing", "ether daddr at egress". Nullopt: there is no such place.
+std::optional<Field> other_form(const Field& field);
+// The form of a field that a stop asks for.
+Field as_asked(const Field& field, const Stop& stop);
+
+// What rules have assigned to a packet by now; nullopt: what, is not known.
+using Assigned = std::map<Field, std::optional<Number>>;
+
+// Whether the kernel looks for another route when a packet that leaves was assigned this
+// (nf_nat_ipv4_local_fn(), nft_route_hook4(), and for IPv6).
+bool reroutes(const Field& field);
+// Stands for assigned fields that nobody asks for, and that reroute.
+const Field& rerouted();
+// Whether a packet comes to a stop on a route that was looked for again, and so is not known.
+bool loses_route(const Assigned& assigned, std::span<const Stop> way, std::size_t stop);
+// What is another one on another route: the outgoing interface, and more.
+bool follows_route(const Field& field);
+
+// Takes from what was assigned what says nothing any more at a stop of a packet's way: where the
+// gateway has counted the hop; behind conntrack what was written to an entry before there was one,
+// for packets of lo have one; and what the kernel has computed anew.
+void settle(Assigned& assigned, std::span<const Stop> way, std::size_t stop);
 
 // The states of the packets that chains for translation see: the first of a flow.
 Numbers first_packets();
