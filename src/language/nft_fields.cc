@@ -43,22 +43,55 @@ std::span<const HeaderField> fields_of(const Payload& payload, const Scene& scen
   return {};
 }
 
+// That a packet reaches to the end of what is loaded; nullopt: every one does.
+std::optional<filter::Test> reaches(const Payload& payload, int start, int length,
+                                    const Scene& scene) {
+  constexpr int link = 14 * 8;  // Ethernet's, with an IP header behind it
+  constexpr int v4 = 20 * 8;
+  constexpr int v6 = 40 * 8;
+  constexpr int ports = 32;
+  const int end = start + length;
+  filter::Test test{
+      .boxes = {{exists(fmt::format("@{},{},{}", kBases[payload.base], start, length))}}};
+  const auto unless = [&](bool certain) { return certain ? std::nullopt : std::optional(test); };
+  switch (payload.base) {
+    case NFT_PAYLOAD_LL_HEADER:
+      return unless(end <= link + v4);
+    case NFT_PAYLOAD_NETWORK_HEADER:
+      return unless(end <= (scene.family == Family::V4 ? v4 : v6));
+    case NFT_PAYLOAD_TRANSPORT_HEADER:
+      break;
+    default:
+      return test;
+  }
+  const Values carriers{.field = {.kind = Kind::Protocol}, .numbers = protocols_of(end)};
+  if (!scene.protocol && !carriers.numbers.empty())
+    test.boxes.push_back({carriers});
+  return unless(
+      end <= ports ||
+      (scene.protocol && carriers.numbers.contains(static_cast<filter::Number>(*scene.protocol))));
+}
+
 }  // namespace
 
 Load load_of(const Payload& payload, const Scene& scene, Origins& origins) {
   constexpr std::uint32_t most = 64;  // bytes of all registers
   constexpr std::uint32_t farthest = 65535;
   const int length = static_cast<int>(std::min(payload.length, most)) * 8;
+  const int start = static_cast<int>(std::min(payload.offset, farthest)) * 8;
   if (payload.base >= kBases.size() || payload.offset > farthest)
     return nothing(origins, fmt::format("payload of header {}", payload.base), length);
   Load load = part_of({.fields = fields_of(payload, scene),
                        .name = fmt::format("@{},", kBases[payload.base]),
                        .by_family = payload.base == NFT_PAYLOAD_NETWORK_HEADER &&
                                     scene.table != filter::TableFamily::Arp},
-                      static_cast<int>(payload.offset) * 8, length, origins);
-  // nft_payload_eval() breaks off where the host's own packets have no link header yet.
+                      start, length, origins);
+  // nft_payload_eval() breaks off beyond the end of a packet, and where the host's own packets have
+  // no link header yet.
+  if (auto test = reaches(payload, start, length, scene))
+    load.needs.push_back(*std::move(test));
   if (payload.base == NFT_PAYLOAD_LL_HEADER && !sees_devices(scene.table))
-    load.needs.push_back(has_interface(Kind::InInterface));
+    load.need(has_interface(Kind::InInterface));
   return load;
 }
 
@@ -199,7 +232,8 @@ Load load_of(const Meta& meta, const Scene&, Origins& origins) {
     load = network_number(origins, other(std::string(name->second), kNameBits), kNameBits);
   else
     load = special_meta(meta.key, origins);
-  load.needs = needs_of(meta.key);
+  for (Values& values : needs_of(meta.key))
+    load.need(std::move(values));
   return load;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "language/nft_registers.h"
@@ -16,8 +17,10 @@ namespace quay::nft {
 // What an expression puts into a register.
 struct Load {
   std::vector<Bit> bits;  // in memory order
-  // Without these the rule does not match: there is nothing to load.
-  std::vector<filter::Values> needs;
+  // Without all of these the rule does not match: there is nothing to load.
+  std::vector<filter::Test> needs;
+
+  void need(filter::Values values) { needs.push_back({.boxes = {{std::move(values)}}}); }
 };
 
 // What is known where the expression stands.

@@ -94,11 +94,11 @@ Load load_of(const Conntrack& conntrack, const Scene& scene, Origins& origins) {
     load = machine ? machine_number(origins, std::move(field), bits)
                    : network_number(origins, std::move(field), bits);
   }
-  load.needs.push_back(known_to_conntrack());
+  load.need(known_to_conntrack());
   if (conntrack.key == NFT_CT_SRC_IP || conntrack.key == NFT_CT_DST_IP)
-    load.needs.push_back(of_family(Family::V4));
+    load.need(of_family(Family::V4));
   if (conntrack.key == NFT_CT_SRC_IP6 || conntrack.key == NFT_CT_DST_IP6)
-    load.needs.push_back(of_family(Family::V6));
+    load.need(of_family(Family::V6));
   return load;
 }
 
@@ -110,11 +110,11 @@ Load load_of(const Route& route, const Scene&, Origins& origins) {
       break;
     case NFT_RT_NEXTHOP4:
       load = network_number(origins, other("rt ip nexthop", 32), 32);
-      load.needs.push_back(of_family(Family::V4));
+      load.need(of_family(Family::V4));
       break;
     case NFT_RT_NEXTHOP6:
       load = network_number(origins, other("rt ip6 nexthop", 128), 128);
-      load.needs.push_back(of_family(Family::V6));
+      load.need(of_family(Family::V6));
       break;
     case NFT_RT_TCPMSS:
       load = machine_number(origins, other("rt mtu", 16), 16);
@@ -125,7 +125,7 @@ Load load_of(const Route& route, const Scene&, Origins& origins) {
     default:
       load = nothing(origins, fmt::format("rt {}", route.key), kNameBits);
   }
-  load.needs.push_back(exists("rt"));
+  load.need(exists("rt"));
   return load;
 }
 
@@ -174,7 +174,7 @@ Load load_of(const Socket& socket, const Scene&, Origins& origins) {
     default:
       load = nothing(origins, fmt::format("socket {}", socket.key), kNameBits);
   }
-  load.needs.push_back(exists("socket"));
+  load.need(exists("socket"));
   return load;
 }
 
@@ -230,10 +230,10 @@ Load load_of(const ExtensionHeader& header, const Scene&, Origins& origins) {
                             static_cast<int>(header.offset) * 8,
                             static_cast<int>(header.length) * 8, origins);
   if (header.operation == NFT_EXTHDR_OP_TCPOPT)
-    load.needs.push_back({.field = {.kind = Kind::Protocol},
-                          .numbers = Numbers({{IPPROTO_TCP, IPPROTO_TCP}}),
-                          .names = {}});
-  load.needs.push_back(exists(name));
+    load.need({.field = {.kind = Kind::Protocol},
+               .numbers = Numbers({{IPPROTO_TCP, IPPROTO_TCP}}),
+               .names = {}});
+  load.need(exists(name));
   return load;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 #include <netinet/in.h>
 
@@ -186,6 +188,21 @@ std::span<const HeaderField> transport_fields(std::optional<int> protocol) {
     default:
       return kAnyTransport;
   }
+}
+
+filter::Numbers protocols_of(int bits) {
+  // RFC 9293, 9260, 4340, 4302; the others have eight bytes.
+  constexpr std::pair<int, int> least[] = {
+      {IPPROTO_TCP, 160}, {IPPROTO_SCTP, 96},  {IPPROTO_DCCP, 96}, {IPPROTO_AH, 96},
+      {IPPROTO_UDP, 64},  {IPPROTO_ICMP, 64},  {IPPROTO_IGMP, 64}, {IPPROTO_UDPLITE, 64},
+      {IPPROTO_ESP, 64},  {IPPROTO_ICMPV6, 64}};
+  std::vector<Interval<filter::Number>> protocols;
+  for (const auto& [protocol, has] : least) {
+    const auto number = static_cast<filter::Number>(protocol);
+    if (has >= bits)
+      protocols.push_back({number, number});
+  }
+  return filter::Numbers(std::move(protocols));
 }
 
 std::span<const HeaderField> option_fields(std::string_view name) {

@@ -25,6 +25,9 @@ bool sees_devices(filter::TableFamily table);
 std::span<const HeaderField> link_fields(filter::TableFamily table);
 std::span<const HeaderField> network_fields(Family family);
 std::span<const HeaderField> transport_fields(std::optional<int> protocol);
+// The protocols of which every packet has so many bits from the beginning of its transport header
+// on. Those of ports, the first 32, every packet is taken to have.
+filter::Numbers protocols_of(int bits);
 // Of an extension header or an option: "exthdr frag", "tcp option maxseg". None of what has no
 // numbers, or is not known.
 std::span<const HeaderField> option_fields(std::string_view name);

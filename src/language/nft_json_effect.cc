@@ -9,6 +9,7 @@
 
 #include "language/nft_json_key.h"
 #include "language/nft_json_text.h"
+#include "language/nft_written.h"
 
 namespace quay::nft_json {
 namespace {
@@ -90,8 +91,9 @@ bool unseen(const Json& key) {
 
 // A number that is known; a part of a field leaves the whole of it unknown.
 std::optional<Number> certain(const Question& question, const Json& value) {
-  const auto number = number_of(question, value);
-  return number && question.place == Question::Place::Whole ? number : std::nullopt;
+  if (question.place != Question::Place::Whole || !nft::keeps_what_is_written(question.field))
+    return std::nullopt;
+  return number_of(question, value);
 }
 
 std::optional<Family> family_of(const Json& value, const Json* address, const Context& context) {

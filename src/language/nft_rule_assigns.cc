@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "language/nft_rule_state.h"
+#include "language/nft_written.h"
 
 namespace quay::nft {
 
@@ -54,6 +55,8 @@ void RuleState::assign(Field field, std::optional<Number> value) {
 
 void RuleState::assign_one(Field field, std::optional<Number> value) {
   forget(field);
+  if (!keeps_what_is_written(field))
+    value.reset();
   std::erase_if(assigns_, [&](const filter::Assign& one) { return one.field == field; });
   assigns_.push_back({std::move(field), value});
 }
@@ -95,6 +98,7 @@ void RuleState::assign_header(const PayloadWrite& write) {
   std::vector<std::pair<Field, std::optional<Number>>> found;
   for (const Family family : families_) {
     const Load load = load_of(place, {around_.family, family, protocol_}, origins_);
+    need(load.needs);
     for (std::size_t i = 0; i < load.bits.size();) {
       const Origin origin = origins_[load.bits[i].origin];
       const std::size_t start = i;

@@ -174,12 +174,10 @@ void RuleState::add(filter::Condition condition) {
   conditions_.push_back(std::move(condition));
 }
 
-void RuleState::need(const std::vector<Values>& needs) {
-  for (const Values& values : needs) {
-    const filter::Condition condition = Test{.boxes = {{values}}};
+void RuleState::need(const std::vector<Test>& needs) {
+  for (const filter::Condition condition : needs)
     if (std::ranges::find(conditions_, condition) == conditions_.end())
       add(condition);
-  }
 }
 
 void RuleState::ask(Test test) {

@@ -44,13 +44,11 @@ class RuleState {
   // A field into a register.
   template <typename Loading>
   void load(const Loading& loading) {
-    std::vector<filter::Values> needs;
     for (const Family family : families_) {
       Load load = load_of(loading, {around_.family, family, protocol_}, origins_);
       registers(family).put(loading.to, load.bits);
-      needs = std::move(load.needs);
+      need(load.needs);
     }
-    need(needs);
   }
   // A number that the model has no field for.
   void load_nothing(Register to, const std::string& what, std::size_t bytes, bool random);
@@ -112,7 +110,7 @@ class RuleState {
     return registers_[family == Family::V4 ? 0 : 1];
   }
   void assign_one(filter::Field field, std::optional<filter::Number> value);
-  void need(const std::vector<filter::Values>& needs);
+  void need(const std::vector<filter::Test>& needs);
   void add(filter::Condition condition);
   void learn(const filter::Test& test);
   void forget(const filter::Field& field);

@@ -95,6 +95,10 @@ Field segment_size() {
   return {.kind = Kind::Other, .name = "tcp option maxseg size", .bits = 16};
 }
 
+bool keeps_what_is_written(const Field& field) {
+  return field.kind != Kind::Protocol && field.name != "meta pkttype" && field.name != "ct zone";
+}
+
 void add_written(const Rule& rule, filter::TableFamily family, Written& written) {
   for (const Expression& expression : rule.expressions)
     std::visit(WrittenBy(family, written), expression);

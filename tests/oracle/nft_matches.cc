@@ -180,7 +180,11 @@ std::string NftMatches::mark() {
 
 std::string NftMatches::header() {
   const std::string what = ip(family_);
-  switch (dice_.below(6)) {
+  switch (dice_.below(8)) {
+    case 6:
+      return dice_.one_in(2) ? "meta priority 1:1" : "meta priority != 1:1";
+    case 7:
+      return either(dice_.one_in(2) ? "@th,160,8" : "@th,240,8", {"0", "0x61"});
     case 0:
       return either(what + " dscp", {"0", "8", "46", "1", "4", "2-4"});
     case 1:

@@ -161,7 +161,9 @@ std::string Writer::verdict(unsigned first_chain) {
 }
 
 std::string Writer::statement(NftMatches& matches) {
-  switch (dice_.below(9)) {
+  switch (dice_.below(10)) {
+    case 9:
+      return "meta priority set 1:1";
     case 8:
       return "meta mark set " + matches.mark_by_map();
     case 0:

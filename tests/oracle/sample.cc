@@ -223,6 +223,13 @@ filter::Point point_of(const Draft& draft, const Bytes& bytes) {
   numbers[other("meta length", 32)] = bytes.size();
   numbers[other("udp length", 16)] = number_at(bytes, at + 4);
   numbers[other("tcp window", 16)] = number_at(bytes, at + 14);
+  numbers[other("@th,104,8 exists", 1)] = 1;     // the flags of TCP, of whatever packet
+  for (const std::size_t offset : {20U, 30U}) {  // of short packets it is beyond the end
+    const std::string name = fmt::format("@th,{},8", offset * 8);
+    const bool there = at + offset < bytes.size();
+    numbers[other(name + " exists", 1)] = there ? 1 : 0;
+    numbers[other(name, 8)] = there ? std::to_integer<unsigned>(bytes[at + offset]) : 0;
+  }
   if (draft.direction != Direction::Out) {
     set(Kind::SourceMac, draft.mac);
     numbers[other("meta iiftype", 16)] = ARPHRD_ETHER;
