@@ -47,6 +47,10 @@ std::int32_t turn_of(const Base& base) {
   return translates_destinations(base.hook) ? kTranslateDestination : kTranslateSource;
 }
 
+bool meets_conntrack(Hook hook) {
+  return hook == Hook::Prerouting || hook == Hook::Output;
+}
+
 std::vector<Hook> hooks_of(Direction direction) {
   switch (direction) {
     case Direction::In:
@@ -86,6 +90,12 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
     way.insert(way.end(), stops.begin(), stops.end());
   }
   return way;
+}
+
+bool share_a_place(const Base& a, const Base& b) {
+  if (a.hook != b.hook || turn_of(a) != turn_of(b) || (a.nat && b.nat && a.priority != b.priority))
+    return false;
+  return a.devices.empty() || std::ranges::find_first_of(a.devices, b.devices) != a.devices.end();
 }
 
 bool hides_in_interface(const Stop& stop) {
@@ -159,9 +169,11 @@ void settle(Assigned& assigned, std::span<const Stop> way, std::size_t stop) {
 }
 
 bool is_before_conntrack(const Base& base) {
-  return base.hook == Hook::Ingress ||
-         ((base.hook == Hook::Prerouting || base.hook == Hook::Output) &&
-          base.priority < kConntrack);
+  return base.hook == Hook::Ingress || (meets_conntrack(base.hook) && base.priority < kConntrack);
+}
+
+bool is_beside_conntrack(const Base& base) {
+  return meets_conntrack(base.hook) && !base.nat && base.priority == kConntrack;
 }
 
 Values comes_tracked() {

@@ -28,6 +28,9 @@ struct Stop {
 // direction's own, and after routing. Points into `ruleset`.
 std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family family);
 
+// Whether nothing about two base chains tells which of them is asked first.
+bool share_a_place(const Base& a, const Base& b);
+
 // Where a device's egress is asked, the kernel tells it no incoming interface (nf_hook_egress()).
 bool tells_in_interface(const Base& base);
 
@@ -71,7 +74,10 @@ std::vector<Box> past_translation(const Base& base);
 
 // Before conntrack has looked at a packet it has no entry, and its state reads as invalid; except
 // that packets of lo come in with the one that they left with.
+//
+// A chain of conntrack's own priority is taken to be behind it; which came first, no listing tells.
 bool is_before_conntrack(const Base& base);
+bool is_beside_conntrack(const Base& base);
 Values comes_tracked();
 
 }  // namespace quay::filter

@@ -11,6 +11,7 @@
 #include "base/both.h"
 #include "model/interface.h"
 #include "policy/idle_filter_rules.h"
+#include "policy/outside_model.h"
 
 namespace quay {
 namespace {
@@ -267,65 +268,6 @@ void count_rules(const filter::Ruleset& ruleset, FilterAnalysis& analysis) {
 }
 
 }  // namespace
-
-std::vector<std::string> unknown_in(const filter::Ruleset& ruleset) {
-  std::vector<std::string> found;
-  for (const filter::Table& table : ruleset.tables)
-    for (const filter::Chain& chain : table.chains)
-      for (const filter::Rule& rule : chain.rules)
-        for (const std::string& what : rule.unknown)
-          found.push_back(fmt::format("{}: {}", place_of(table, chain, rule), what));
-  return found;
-}
-
-std::vector<std::string> outside_of(const filter::Ruleset& ruleset) {
-  std::vector<std::string> all = ruleset.outside;
-  const auto unknown = [](const filter::Rule& rule, Kind kind) {
-    return std::ranges::any_of(rule.assigns, [&](const filter::Assign& assign) {
-      return assign.field.kind == kind && !assign.value;
-    });
-  };
-  const auto assigns = [](const filter::Rule& rule, const filter::Field& field) {
-    return std::ranges::find(rule.assigns, field, &filter::Assign::field) != rule.assigns.end();
-  };
-  const auto zones = [&](const filter::Rule& rule) {
-    return assigns(rule, {.kind = Kind::Other, .name = "ct zone", .bits = 16});
-  };
-  const auto queues = [](const filter::Rule& rule) {
-    const auto queue = [](const filter::Verdict& verdict) {
-      return verdict.kind == filter::Verdict::Kind::Queue;
-    };
-    return queue(rule.verdict) ||
-           (rule.map && std::ranges::any_of(*rule.map | std::views::values, queue));
-  };
-  for (const filter::Table& table : ruleset.tables) {
-    const auto tell = [&](const auto& those, std::string_view does, std::string_view what) {
-      std::size_t count = 0;
-      for (const filter::Chain& chain : table.chains)
-        count += static_cast<std::size_t>(std::ranges::count_if(chain.rules, those));
-      if (count != 0)
-        all.push_back(fmt::format(
-            "{}/{}: {} {}", to_text(table.family), table.name,
-            count == 1 ? fmt::format("1 rule {}s", does) : fmt::format("{} rules {}", count, does),
-            what));
-    };
-    tell([&](const filter::Rule& rule) { return unknown(rule, Kind::Source); }, "translate",
-         "to sources that are not known");
-    tell([&](const filter::Rule& rule) { return unknown(rule, Kind::Destination); }, "translate",
-         "to destinations that are not known");
-    tell(
-        [&](const filter::Rule& rule) {
-          return assigns(rule, filter::translated(true)) ||
-                 assigns(rule, filter::translated(false));
-        },
-        "translate",
-        "flows, whose later packets and answers are judged by the addresses that they come with");
-    tell(zones, "choose",
-         "zones: the states that packets of them have before conntrack are not followed");
-    tell(queues, "hand", "packets to a program, which may change their mark and their headers");
-  }
-  return all;
-}
 
 FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
                        std::size_t most_nodes) {

@@ -44,11 +44,4 @@ struct FilterAnalysis {
 FilterAnalysis analyze(const filter::Ruleset& ruleset, const Vocabulary& names,
                        std::size_t most_nodes = filter::FilterSpace::kMostNodes);
 
-// "inet/t/input handle 4: match recent", for all that is not understood.
-std::vector<std::string> unknown_in(const filter::Ruleset& ruleset);
-
-// What else handles packets, and where they are translated to what is not known, for each table:
-// "ip/nat: 3 rules translate to sources that are not known".
-std::vector<std::string> outside_of(const filter::Ruleset& ruleset);
-
 }  // namespace quay

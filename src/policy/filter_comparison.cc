@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/both.h"
-#include "policy/filter_analysis.h"
+#include "policy/outside_model.h"
 #include "policy/proof.h"
 
 namespace quay {

@@ -9,8 +9,8 @@
 
 #include "base/both.h"
 #include "packetset/filter_space.h"
-#include "policy/filter_analysis.h"
 #include "policy/lost_answers.h"
+#include "policy/outside_model.h"
 #include "policy/policy_filter.h"
 
 namespace quay {

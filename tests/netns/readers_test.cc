@@ -18,7 +18,7 @@
 #include "language/iptables_save.h"
 #include "language/nft_json.h"
 #include "language/nft_program.h"
-#include "policy/filter_analysis.h"
+#include "policy/outside_model.h"
 #include "tests/netns/netns.h"
 #include "tests/support/filter_text.h"
 #include "tests/support/same_decisions.h"

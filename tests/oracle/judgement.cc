@@ -26,6 +26,7 @@ Tally& Tally::operator+=(const Tally& other) {
 PairTally& PairTally::operator+=(const PairTally& other) {
   told += other.told;
   alike += other.alike;
+  undecided += other.undecided;
   unreachable += other.unreachable;
   refused += other.refused;
   mismatches += other.mismatches;

@@ -33,6 +33,7 @@ struct Tally {
 struct PairTally {
   std::size_t told = 0;         // to differ, with a packet that fared otherwise in the kernel
   std::size_t alike = 0;        // of which the model and the kernel say that nothing changes
+  std::size_t undecided = 0;    // of which the model does not know whether something does
   std::size_t unreachable = 0;  // the packets that would tell cannot be sent here
   std::size_t refused = 0;
   std::size_t mismatches = 0;

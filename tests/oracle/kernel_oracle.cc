@@ -47,10 +47,13 @@ void print(const std::string& name, const Tally& tally, double seconds) {
 
 void print(const std::string& name, const PairTally& tally) {
   std::cout << fmt::format(
-      "{} {}: {} told by a packet, {} alike, {} by packets that cannot be sent, {} refused, {} "
+      "{} {}: {} told by a packet, {} alike, {} undecided, {} by packets that cannot be sent, {} "
+      "refused, {} "
       "mismatches\n",
-      tally.told + tally.alike + tally.unreachable + tally.refused + tally.mismatches, name,
-      tally.told, tally.alike, tally.unreachable, tally.refused, tally.mismatches);
+      tally.told + tally.alike + tally.undecided + tally.unreachable + tally.refused +
+          tally.mismatches,
+      name, tally.told, tally.alike, tally.undecided, tally.unreachable, tally.refused,
+      tally.mismatches);
 }
 
 // False when something is wrong, or nothing was learnt.

@@ -204,7 +204,10 @@ PairTally Trial::judge(const Load& first, const Load& second, const Corners& cor
   if (!one || !other)
     return {.refused = 1};
   const Comparison found = oracle::compare(*one, *other, corners, dice_);
-  if (!found.alike && quay::compare(*one, *other, {}).equal()) {
+  const bool called_equal = quay::compare(*one, *other, {}).equal();
+  if (found.alike && !called_equal)
+    return {.undecided = 1};
+  if (!found.alike && called_equal) {
     out_ << "MISMATCH: called equal are rulesets that differ\n" << told << std::flush;
     return {.mismatches = 1};
   }
