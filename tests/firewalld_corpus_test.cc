@@ -1,6 +1,6 @@
 // Configurations of firewalld, and what firewalld 1.3.3 loads for them: read by us, both decide
 // alike. The corpus is not part of the source; QUAY_CORPORA or ../shared/corpora says where it is,
-// QUAY_FIREWALLD or /usr/lib/firewalld where firewalld's own definitions are.
+// QUAY_FIREWALLD where the definitions are that the package brings.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -36,9 +36,17 @@ std::map<std::string, std::string> folder(const fs::path& root) {
   return files;
 }
 
+// What the package brings: installed, or in the root that bench/peer-rules prepares.
+std::string shipped_firewalld() {
+  const std::string installed = "/usr/lib/firewalld";
+  const std::string prepared =
+      named("QUAY_LAB_STORE", "/var/lib/quaymaster-lab") + "/peers" + installed;
+  return fs::exists(installed) || !fs::exists(prepared) ? installed : prepared;
+}
+
 TEST(FirewalldCorpus, ConfigurationsDecideAsFirewalldLoadsThem) {
   const fs::path root = named("QUAY_CORPORA", QUAY_SOURCE "/../shared/corpora") + "/firewalld";
-  const fs::path shipped = named("QUAY_FIREWALLD", "/usr/lib/firewalld");
+  const fs::path shipped = named("QUAY_FIREWALLD", shipped_firewalld());
   if (!fs::exists(root) || !fs::exists(shipped))
     GTEST_SKIP() << "SKIPPED: no corpus at " << root << ", or no firewalld at " << shipped;
   FirewalldFiles files{.shipped = folder(shipped), .own = {}};

@@ -1,6 +1,8 @@
 #include "model/filter.h"
 
 #include <algorithm>
+#include <ranges>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -153,16 +155,81 @@ bool same_table(const Table& a, const Table& b) {
          std::ranges::equal(a.chains, b.chains, same_chain);
 }
 
-bool translates(const Ruleset& ruleset) {
-  const auto is_translation = [](const Assign& assign) {
-    return assign.field == translated(true) || assign.field == translated(false);
+// The names of a chain and of those that it leads to.
+void reach(const Table& table, const Chain& from, std::set<std::string>& names) {
+  if (!names.insert(from.name).second)
+    return;
+  const auto follow = [&](const Verdict& verdict) {
+    const auto next = std::ranges::find(table.chains, verdict.chain, &Chain::name);
+    if (next != table.chains.end())
+      reach(table, *next, names);
   };
-  for (const Table& table : ruleset.tables)
+  for (const Rule& rule : from.rules) {
+    follow(rule.verdict);
+    if (rule.map)
+      std::ranges::for_each(*rule.map | std::views::values, follow);
+  }
+}
+
+bool assigns_something(const Chain& chain) {
+  return std::ranges::any_of(chain.rules, [](const Rule& rule) { return !rule.assigns.empty(); });
+}
+
+// What of a ruleset translates, and what its other rules write.
+struct Translating {
+  Ruleset part;  // chains by name
+  std::set<Field> written;
+};
+
+Translating translating(const Ruleset& ruleset) {
+  Translating found;
+  for (const Table& table : ruleset.tables) {
+    std::set<std::string> names;
+    for (const Chain& chain : table.chains)
+      if (chain.base && chain.base->nat)
+        reach(table, chain, names);
+    Table part{.family = table.family, .name = table.name, .dormant = table.dormant, .chains = {}};
+    for (const Chain& chain : table.chains)
+      if (names.contains(chain.name))
+        part.chains.push_back(chain);
+      else
+        for (const Rule& rule : chain.rules)
+          for (const Assign& assign : rule.assigns)
+            found.written.insert(assign.field);
+    std::ranges::sort(part.chains, {}, &Chain::name);
+    if (std::ranges::any_of(part.chains, assigns_something))
+      found.part.tables.push_back(std::move(part));
+  }
+  return found;
+}
+
+// Whether a rule's answer may be another one where other fields were written, or at another time.
+bool depends_on(const std::set<Field>& written, const Rule& rule) {
+  const auto asks = [&](const Box& box) {
+    return std::ranges::any_of(
+        box, [&](const Values& values) { return written.contains(values.field); });
+  };
+  const auto depends = [&](const Condition& condition) {
+    if (const auto* atom = std::get_if<Atom>(&condition))
+      return atom->stateful || atom->elsewhere != Atom::Elsewhere::Same;
+    return std::ranges::any_of(std::get<Test>(condition).boxes, asks);
+  };
+  return std::ranges::any_of(rule.conditions, depends) ||
+         (rule.map && std::ranges::any_of(*rule.map | std::views::keys, asks));
+}
+
+// Chains for translation see packets by their state.
+bool is_settled(const Translating& all) {
+  if (all.part.tables.empty())
+    return true;
+  if (all.written.contains({.kind = Kind::State}))
+    return false;
+  for (const Table& table : all.part.tables)
     for (const Chain& chain : table.chains)
       for (const Rule& rule : chain.rules)
-        if (std::ranges::any_of(rule.assigns, is_translation))
-          return true;
-  return false;
+        if (depends_on(all.written, rule))
+          return false;
+  return true;
 }
 
 }  // namespace
@@ -172,7 +239,9 @@ bool same(const Ruleset& a, const Ruleset& b) {
 }
 
 bool translate_alike(const Ruleset& a, const Ruleset& b) {
-  return (!translates(a) && !translates(b)) || same(a, b);
+  const Translating one = translating(a);
+  const Translating other = translating(b);
+  return (same(one.part, other.part) && is_settled(one) && is_settled(other)) || same(a, b);
 }
 
 bool is_about(const Ruleset& ruleset, Family family) {

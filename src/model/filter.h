@@ -217,7 +217,8 @@ struct Ruleset {
 bool same(const Ruleset& a, const Ruleset& b);
 
 // Whether the same packets have been translated, wherever both are asked: certain where nothing is,
-// and where they are the same().
+// where the chains that translate are the same and ask for nothing that other rules write or that
+// changes, and where the whole is the same().
 bool translate_alike(const Ruleset& a, const Ruleset& b);
 
 // Whether some table of it is asked about packets of a family.

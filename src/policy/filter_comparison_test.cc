@@ -239,6 +239,30 @@ TEST(FilterComparison, TranslatedIsWhatTheRulesetTranslates) {
          saved(accept), "what is translated");
 }
 
+// Where both translate by the same rules it is the same question, unless these ask for what others
+// write.
+TEST(FilterComparison, TranslatedIsTheSameWhereTheSameRulesTranslate) {
+  const std::string accept = "-A INPUT -m conntrack --ctstate DNAT -j ACCEPT\n";
+  const std::string none = "-A INPUT -s 192.0.2.0/24 -j DROP\n";  // of a policy that drops
+  const auto translating = [&](const std::string& match, const std::string& mangle = "") {
+    const std::string nat = "-A PREROUTING -p tcp " + match +
+                            " -j DNAT --to-destination 10.0.0.1\n" +
+                            (mangle.empty() ? "" : "COMMIT\n*mangle\n" + mangle);
+    return std::pair(saved(accept, nat), saved(accept + none, nat));
+  };
+  const auto [plain, plain_too] = translating("--dport 80");
+  const Differences found = compare(plain, plain_too, {});
+  EXPECT_TRUE(found.equal()) << text(found);
+  const std::string mark = "-A PREROUTING -i eth1 -j MARK --set-mark 5\n";
+  for (const auto& [rules, why] :
+       {std::pair{translating("-m mark --mark 5", mark), "a mark that a rule sets"},
+        std::pair{translating("-m limit --limit 5/s"), "a limit"}})
+    differ(rules.first, rules.second, why);
+  EXPECT_TRUE(
+      compare(translating("-m mark --mark 5").first, translating("-m mark --mark 5").second, {})
+          .equal());
+}
+
 TEST(FilterComparison, NamesWhatItTakesForTheSame) {
   const std::string rule = "-A INPUT -p tcp -m string --string x --algo bm -j ACCEPT\n";
   const Differences found = compare(saved(rule), saved("-A INPUT -p udp -j DROP\n" + rule), {});
