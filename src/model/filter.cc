@@ -74,7 +74,7 @@ std::string field_name(const Field& field) {
     case Kind::Mark:
       return "mark";
     case Kind::SourceMac:
-      return "source mac";
+      return "source mac" + field.name;
     case Kind::Other:
       break;
   }

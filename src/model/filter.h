@@ -43,7 +43,8 @@ enum class Kind : std::uint8_t {
 
 struct Field {
   Kind kind = Kind::Other;
-  std::string name;  // of Other: as nft(8) spells it, so that all importers say the same
+  std::string name;  // of Other: as nft(8) spells it, so that all importers say the same; of others
+                     // empty, or where on its way a packet has it (see other_form())
   int bits = 0;      // of Other: its width, 1 to 128
 
   auto operator<=>(const Field&) const = default;

@@ -267,6 +267,7 @@ TEST(FilterSpace, ALinkHeaderIsAnotherOneWhenItIsSent) {
   point.numbers[sender] = 7;
   EXPECT_EQ(walk(ruleset, point).fate, kAccepted);
   EXPECT_EQ(diagram_fate(ruleset, point), kAccepted);
+  EXPECT_EQ(field_name(*other_form(sender)), "source mac at egress");
   point.numbers[*other_form(sender)] = 7;
   EXPECT_EQ(walk(ruleset, point).fate, kDropped);
   EXPECT_EQ(diagram_fate(ruleset, point), kDropped);
