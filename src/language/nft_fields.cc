@@ -173,7 +173,8 @@ std::vector<Values> needs_of(std::uint32_t key) {
     }
     case NFT_META_RTCLASSID:
       return {exists("rt")};
-    case NFT_META_IIFTYPE:
+    case NFT_META_IIFTYPE:  // of the device that the packet is on
+      return {exists("meta iiftype")};
     case NFT_META_IIFGROUP:
       return {has_interface(Kind::InInterface)};
     case NFT_META_OIFTYPE:

@@ -172,8 +172,10 @@ void imply_headers(Question& question, const Header& found, TableFamily family) 
   imply_icmp_type(question, found.header, found.field);
   const bool vlan = found.header == "vlan";
   if ((vlan || found.header == "ether") && family != TableFamily::Bridge) {
-    question.implied.push_back(
-        {.field = {.kind = Kind::InInterface}, .numbers = {}, .names = {""}, .but_names = true});
+    if (!nft::sees_devices(family))
+      question.implied.push_back(
+          {.field = {.kind = Kind::InInterface}, .numbers = {}, .names = {""}, .but_names = true});
+    question.implied.push_back(values_of(other_field("meta iiftype exists", 1), 1, 1));
     question.implied.push_back(values_of(other_field("meta iiftype", 16), kEthernet, kEthernet));
   }
   if (vlan)

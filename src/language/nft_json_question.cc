@@ -93,7 +93,9 @@ std::optional<Question> meta_question(const Json& meta) {
         other_field(fmt::format("meta {}", name == "ipsec" ? "secpath" : name), found->bits);
   if (name == "skuid" || name == "skgid")
     question.implied.push_back(values_of(question.field, 0, kNoOwner - 1));
-  if (name == "iiftype" || name == "iifgroup")
+  if (name == "iiftype")
+    question.implied.push_back(values_of(other_field("meta iiftype exists", 1), 1, 1));
+  if (name == "iifgroup")
     question.implied.push_back(some_interface(Kind::InInterface));
   if (name == "oiftype" || name == "oifgroup")
     question.implied.push_back(some_interface(Kind::OutInterface));

@@ -306,6 +306,8 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
     const Field done = translated(translates_destinations(base.hook));
     if (levels_.level(done))
       asked_by({.field = done, .numbers = Numbers({{0, 0}}), .names = {}});
+    if (stop.unsure)
+      all = store_.unite(all, kPasses);
   }
   if (base.hook == Hook::Ingress || base.hook == Hook::Egress)
     asked_by(
@@ -323,14 +325,26 @@ Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
     if (stop.sent_on() && counts_hops(field))
       all = substituted(all, level, level,
                         [&](Value value) { return levels_.one_less(field, value); });
-    if (const Field asked = as_asked(field, stop); asked != field)
-      all = substituted(all, level, *levels_.level(asked),
+    const Field asked = as_asked(field, stop);
+    if (const auto other = levels_.level(asked); other && other != level)
+      all = substituted(all, level, *other,
                         [&](Value value) { return levels_.same_value(asked, field, value); });
   }
   if (is_before_conntrack(base)) {
     const Diagram unseen =
         assigned({{{.kind = Kind::State}, static_cast<Number>(State::Invalid)}}, all);
-    all = base.hook == Hook::Output ? unseen : where(inside({comes_tracked()}), all, unseen);
+    all = base.hook == Hook::Output
+              ? where(inside({may_leave_tracked()}), store_.unite(all, unseen), unseen)
+              : where(inside({comes_tracked()}), all, unseen);
+  }
+  if (const auto level = levels_.level(is_on_device())) {
+    const Diagram on_device = store_.restrict(all, *level, levels_.class_of(is_on_device(), 1));
+    const Values came_in{
+        .field = {.kind = Kind::InInterface}, .numbers = {}, .names = {""}, .but_names = true};
+    all = is_leaving(stop)
+              ? on_device
+              : where(inside({came_in}), on_device,
+                      store_.restrict(all, *level, levels_.class_of(is_on_device(), 0)));
   }
   const auto without = [&](Kind kind) {
     if (const auto level = levels_.level({.kind = kind}))

@@ -34,6 +34,11 @@ Rule rule(std::vector<Condition> conditions, Verdict::Kind kind, const std::stri
   return {.conditions = std::move(conditions), .assigns = {}, .verdict = {kind, chain}};
 }
 
+// Turns conntrack on.
+Rule asking_for_state() {
+  return rule({is(numbers(kState, 0, 1))}, Verdict::Kind::Continue);
+}
+
 Ruleset one_table(std::vector<Chain> chains) {
   return {.tables = {{.name = "t", .chains = std::move(chains)}}, .outside = {}};
 }
@@ -96,7 +101,7 @@ TEST(FilterSpace, ATranslatedPacketIsFilteredByItsNewPort) {
                   {rule({is(number(kPort, 80))}, Verdict::Kind::Accept)}},
                  {"nat", Base{.hook = Hook::Prerouting, .priority = -100, .nat = true}, {}}});
   Rule redirect = rule({is(number(kPort, 8080))}, Verdict::Kind::Accept);
-  redirect.assigns.push_back({kPort, 80});
+  redirect.assigns = {{kPort, 80}, {translated(true), 1}};
   ruleset.tables[0].chains[1].rules.push_back(redirect);
   for (const auto& [port, fate] :
        std::vector<std::pair<Number, Fate>>{{8080, kAccepted}, {80, kAccepted}, {81, kDropped}})
@@ -201,7 +206,7 @@ TEST(FilterSpace, PacketsOfLoComeInAsTheyLeft) {
 TEST(FilterSpace, ErrorsOfAFlowAreNotTranslatedAnew) {
   const Base nat{
       .hook = Hook::Prerouting, .priority = -100, .policy = Verdict::Kind::Drop, .nat = true};
-  const Ruleset ruleset = one_table({{"c", nat, {}}});
+  const Ruleset ruleset = one_table({{"c", nat, {}}, {"more", {}, {asking_for_state()}}});
   for (const auto& [protocol, fate] : {std::pair{1, kAccepted}, std::pair{6, kDropped}}) {
     Point related = packet(Direction::In, static_cast<Number>(protocol), 0);
     related.numbers[kState] = static_cast<Number>(State::Related);
@@ -291,6 +296,74 @@ TEST(FilterSpace, WhatIsRedirectedMayLeaveElsewhere) {
       EXPECT_EQ(diagram_fate(ruleset, point), fate) << field_name(field) << protocol;
     }
   }
+}
+
+// The type of the device that a packet is on: ether comes in, something else sends it.
+TEST(FilterSpace, ADevicesTypeIsThatOfWhereThePacketIs) {
+  const Field type{.kind = Kind::Other, .name = "meta iiftype", .bits = 16};
+  const Values there{.field = is_on_device(), .numbers = Numbers({{1, 1}}), .names = {}};
+  const auto drops_at = [&](Hook hook) {
+    return one_table({{"c",
+                       Base{.hook = hook,
+                            .devices = hook == Hook::Egress ? std::vector<std::string>{"eth1"}
+                                                            : std::vector<std::string>{}},
+                       {rule({is(there), is(number(type, 1))}, Verdict::Kind::Drop)}}});
+  };
+  Point point = packet(Direction::Forward, 6, 1);
+  point.out_interface = "eth1";
+  point.numbers[type] = 1;
+  Point own = point;
+  own.direction = Direction::Out;
+  own.in_interface = "";
+  for (const auto& [hook, routed, sent] : {std::tuple{Hook::Forward, kDropped, kAccepted},
+                                           std::tuple{Hook::Output, kAccepted, kAccepted},
+                                           std::tuple{Hook::Postrouting, kAccepted, kAccepted},
+                                           std::tuple{Hook::Egress, kAccepted, kAccepted}}) {
+    EXPECT_EQ(walk(drops_at(hook), point).fate, routed) << to_text(hook);
+    EXPECT_EQ(diagram_fate(drops_at(hook), point), routed) << to_text(hook);
+    EXPECT_EQ(walk(drops_at(hook), own).fate, sent) << to_text(hook);
+    EXPECT_EQ(diagram_fate(drops_at(hook), own), sent) << to_text(hook);
+  }
+  for (Point* one : {&point, &own})
+    for (const Hook hook : {Hook::Postrouting, Hook::Egress}) {
+      one->numbers[*other_form(type)] = 1;
+      EXPECT_EQ(walk(drops_at(hook), *one).fate, kDropped) << to_text(hook);
+      EXPECT_EQ(diagram_fate(drops_at(hook), *one), kDropped) << to_text(hook);
+    }
+}
+
+// What the host rejects something with is related before conntrack has seen it (nf_ct_attach()).
+TEST(FilterSpace, OwnAnswersMayBeRelatedBeforeConntrack) {
+  const Rule drop =
+      rule({is(number(kState, static_cast<Number>(State::Related)))}, Verdict::Kind::Drop);
+  const Ruleset ruleset = one_table({{"c", Base{.hook = Hook::Output, .priority = -250}, {drop}}});
+  for (const auto& [state, fate] :
+       {std::pair{State::Related, kAccepted | kDropped}, std::pair{State::New, kAccepted}}) {
+    Point point = packet(Direction::Out, 6, 1);
+    point.in_interface = "";
+    point.out_interface = "eth0";
+    point.numbers[kState] = static_cast<Number>(state);
+    EXPECT_EQ(walk(ruleset, point).fate, fate);
+    EXPECT_EQ(diagram_fate(ruleset, point), fate);
+  }
+}
+
+// Nothing turns conntrack on, so that there is no flow to ask about; unless somebody else does.
+TEST(FilterSpace, TranslationIsAskedWhereConntrackIsAtWork) {
+  const Base nat{.hook = Hook::Prerouting, .priority = -100, .nat = true};
+  const Rule drop = rule({is(number(kPort, 7))}, Verdict::Kind::Drop);
+  Ruleset ruleset = one_table({{"c", nat, {drop}}});
+  const Point point = packet(Direction::In, 6, 7);
+  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
+  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+  ruleset.tables[0].chains.push_back({"more", {}, {asking_for_state()}});
+  EXPECT_EQ(walk(ruleset, point).fate, kDropped);
+  EXPECT_EQ(diagram_fate(ruleset, point), kDropped);
+  ruleset.tables[0].family = TableFamily::Inet;
+  ruleset.tables.push_back(
+      {.family = TableFamily::Ip6, .name = "six", .chains = {{"c", {}, {asking_for_state()}}}});
+  ruleset.tables[0].chains.pop_back();
+  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
 }
 
 TEST(FilterSpace, WhereOwnPacketsCameInIsNotKnownOnceTheyAreRouted) {

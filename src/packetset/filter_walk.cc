@@ -59,9 +59,10 @@ class Walker {
   Answer holds(const Condition& condition, const Traveller& traveller) const;
   Answer inside(const Box& box, const Traveller& traveller) const;
   std::optional<Number> number_of(const Field& field, const Traveller& traveller) const;
+  std::optional<Number> state_before_conntrack(const Base& base, Number state) const;
   std::optional<std::string_view> interface_of(Kind kind, const Traveller& traveller) const;
   Answer has(const Values& values, const Traveller& traveller) const;
-  Answer asked(const Base& base, const Traveller& traveller) const;
+  Answer asked(const Stop& stop, const Traveller& traveller) const;
   std::optional<Verdict> verdict_of(const Rule& rule, const Traveller& traveller) const;
 
   const Point& packet_;
@@ -79,12 +80,21 @@ std::optional<Number> Walker::number_of(const Field& field, const Traveller& tra
   if (traveller.lost_route && follows_route(field))
     return std::nullopt;
   const Stop& stop = way_[traveller.stop];
-  if (field.kind == Kind::State && is_before_conntrack(*stop.base) &&
-      (stop.base->hook == Hook::Output || !names_match(comes_tracked(), packet_.in_interface)))
-    return static_cast<Number>(State::Invalid);
+  if (field == is_on_device())
+    return is_leaving(stop) || !packet_.in_interface.empty() ? 1 : 0;
   const auto known = packet_.numbers.find(as_asked(field, stop));
   const Number number = known == packet_.numbers.end() ? 0 : known->second;
+  if (field.kind == Kind::State && is_before_conntrack(*stop.base))
+    return state_before_conntrack(*stop.base, number);
   return stop.sent_on() && counts_hops(field) && number > 0 ? number - 1 : number;
+}
+
+std::optional<Number> Walker::state_before_conntrack(const Base& base, Number state) const {
+  if (base.hook == Hook::Output && may_leave_tracked().numbers.contains(state))
+    return std::nullopt;
+  if (base.hook != Hook::Output && names_match(comes_tracked(), packet_.in_interface))
+    return state;
+  return static_cast<Number>(State::Invalid);
 }
 
 Walker::Answer Walker::has(const Values& values, const Traveller& traveller) const {
@@ -148,15 +158,17 @@ Walker::Answer Walker::holds(const Condition& condition, const Traveller& travel
 }
 
 // Chains for translation see the first packet of a flow alone, chains of devices their own packets.
-Walker::Answer Walker::asked(const Base& base, const Traveller& traveller) const {
+Walker::Answer Walker::asked(const Stop& stop, const Traveller& traveller) const {
+  const Base& base = *stop.base;
   if (base.nat) {
     const Values fresh{.field = translated(translates_destinations(base.hook)),
                        .numbers = Numbers({{0, 0}}),
                        .names = {}};
     const Values first{.field = {.kind = Kind::State}, .numbers = first_packets(), .names = {}};
-    return holds(Test{.boxes = past_translation(base), .inverted = true}, traveller) == Answer::No
-               ? Answer::No
-               : inside({fresh, first}, traveller);
+    if (holds(Test{.boxes = past_translation(base), .inverted = true}, traveller) == Answer::No)
+      return Answer::No;
+    const Answer here = inside({fresh, first}, traveller);
+    return here == Answer::Yes && stop.unsure ? Answer::Unknown : here;
   }
   if (base.hook == Hook::Ingress)
     return has({.field = {.kind = Kind::InInterface}, .numbers = {}, .names = base.devices},
@@ -277,7 +289,7 @@ void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
           traveller.lost_route || loses_route(traveller.assigned, way_, traveller.stop);
       settle(traveller.assigned, way_, traveller.stop);
       const Stop& stop = way_[traveller.stop];
-      const Answer is_asked = asked(*stop.base, traveller);
+      const Answer is_asked = asked(stop, traveller);
       if (is_asked == Answer::No) {
         ++traveller.stop;
         continue;

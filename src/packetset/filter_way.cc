@@ -19,6 +19,7 @@ constexpr std::int32_t kTranslateSource = 100;        // NF_IP_PRI_NAT_SRC
 
 constexpr std::string_view kBeforeRouting = " before routing";
 constexpr std::string_view kAtEgress = " at egress";
+constexpr std::string_view kLeaving = " where it leaves";
 
 // Of incoming packets: a route and, by early demultiplexing, a socket (ip_rcv_finish_core()); and
 // what ip_forward() sets.
@@ -26,6 +27,7 @@ constexpr std::array<std::string_view, 8> kByRouting{
     "rt ",         "meta rtclassid", "meta skuid",    "meta skgid",
     "meta cgroup", "socket ",        "meta priority", "ip checksum"};
 constexpr std::array<std::string_view, 3> kBySending{"meta length", "ether ", "vlan "};
+constexpr std::string_view kDeviceType = "meta iiftype";
 constexpr std::array<std::string_view, 2> kRouting{"ip ", "ip6 "};
 constexpr std::array<std::string_view, 3> kByRoute{"rt ", "meta rtclassid", "meta oif"};
 
@@ -49,6 +51,35 @@ std::int32_t turn_of(const Base& base) {
 
 bool meets_conntrack(Hook hook) {
   return hook == Hook::Prerouting || hook == Hook::Output;
+}
+
+bool is_of_conntrack(const Field& field) {
+  return field.kind == Kind::State || field.name.starts_with("ct ") || field == translated(true) ||
+         field == translated(false);
+}
+
+bool uses_conntrack(const Rule& rule) {
+  const auto names = [](const Box& box) {
+    return std::ranges::any_of(box, is_of_conntrack, &Values::field);
+  };
+  const auto asks = [&](const Condition& condition) {
+    const auto* test = std::get_if<Test>(&condition);
+    return test != nullptr ? std::ranges::any_of(test->boxes, names)
+                           : std::get<Atom>(condition).text.starts_with("ct ");
+  };
+  return std::ranges::any_of(rule.conditions, asks) ||
+         std::ranges::any_of(rule.assigns, is_of_conntrack, &Assign::field) ||
+         (rule.map && std::ranges::any_of(*rule.map | std::views::keys, names));
+}
+
+// What asks or writes conntrack turns it on, for the families of its table (nf_ct_netns_get()).
+bool uses_conntrack(const Ruleset& ruleset, Family family) {
+  for (const Table& table : ruleset.tables)
+    if (table.family != TableFamily::Netdev && meets(table.family, family))
+      for (const Chain& chain : table.chains)
+        if (std::ranges::any_of(chain.rules, [](const Rule& rule) { return uses_conntrack(rule); }))
+          return true;
+  return false;
 }
 
 std::vector<Hook> hooks_of(Direction direction) {
@@ -89,6 +120,10 @@ std::vector<Stop> way_of(const Ruleset& ruleset, Direction direction, Family fam
     });
     way.insert(way.end(), stops.begin(), stops.end());
   }
+  const auto translates = [](const Stop& stop) { return stop.base->nat; };
+  if (std::ranges::any_of(way, translates) && !uses_conntrack(ruleset, family))
+    for (Stop& stop : way)
+      stop.unsure = stop.base->nat;
   return way;
 }
 
@@ -105,24 +140,39 @@ bool hides_in_interface(const Stop& stop) {
 std::optional<Field> other_form(const Field& field) {
   if (field.kind != Kind::Other && field.kind != Kind::SourceMac)
     return std::nullopt;
-  if (field.name.ends_with(kBeforeRouting) || field.name.ends_with(kAtEgress))
+  if (field.name.ends_with(kBeforeRouting) || field.name.ends_with(kAtEgress) ||
+      field.name.ends_with(kLeaving))
     return std::nullopt;
   Field other = field;
   if (begins_with_any(field.name, kByRouting))
     other.name += kBeforeRouting;
   else if (field.kind == Kind::SourceMac || begins_with_any(field.name, kBySending))
     other.name += kAtEgress;
+  else if (field.name == kDeviceType)
+    other.name += kLeaving;
   else
     return std::nullopt;
   return other;
 }
 
 Field as_asked(const Field& field, const Stop& stop) {
-  if (auto other = other_form(field))
-    if (other->name.ends_with(kBeforeRouting) ? stop.before_routing()
-                                              : stop.base->hook == Hook::Egress)
-      return *std::move(other);
+  auto other = other_form(field);
+  if (!other)
+    return field;
+  const bool there = other->name.ends_with(kBeforeRouting) ? stop.before_routing()
+                     : other->name.ends_with(kLeaving)     ? is_leaving(stop)
+                                                           : stop.base->hook == Hook::Egress;
+  return there ? *std::move(other) : field;
+}
+
+const Field& is_on_device() {
+  static const Field field{
+      .kind = Kind::Other, .name = std::string(kDeviceType) + " exists", .bits = 1};
   return field;
+}
+
+bool is_leaving(const Stop& stop) {
+  return stop.base->hook == Hook::Postrouting || stop.base->hook == Hook::Egress;
 }
 
 bool reroutes(const Field& field) {
@@ -174,6 +224,11 @@ bool is_before_conntrack(const Base& base) {
 
 bool is_beside_conntrack(const Base& base) {
   return meets_conntrack(base.hook) && !base.nat && base.priority == kConntrack;
+}
+
+Values may_leave_tracked() {
+  constexpr auto related = static_cast<Number>(State::Related);
+  return {.field = {.kind = Kind::State}, .numbers = Numbers({{related, related}}), .names = {}};
 }
 
 Values comes_tracked() {

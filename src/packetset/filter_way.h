@@ -17,6 +17,9 @@ struct Stop {
   const Chain* chain = nullptr;
   const Base* base = nullptr;
   Direction direction = Direction::In;
+  // A chain for translation that is not asked unless somebody else has conntrack at work: no rule
+  // of the family's tables does.
+  bool unsure = false;
 
   // Packets have no outgoing interface yet.
   bool before_routing() const;
@@ -38,6 +41,11 @@ bool tells_in_interface(const Base& base);
 // where the kernel made them for a device, as IGMP, neighbour discovery and tunnels do
 // (ip_output(), ip6_output()).
 bool hides_in_interface(const Stop& stop);
+
+// Whether the packet is on a device, which has a type ("meta iiftype", in spite of its name): the
+// one that it came in by, and once it has been routed the one that it leaves by.
+const Field& is_on_device();
+bool is_leaving(const Stop& stop);
 
 // Some fields the kernel computes on a packet's way, as its socket once it is routed or its link
 // header once it leaves. Where they are something else, they are fields of their own: "meta skuid
@@ -73,11 +81,13 @@ Numbers first_packets();
 std::vector<Box> past_translation(const Base& base);
 
 // Before conntrack has looked at a packet it has no entry, and its state reads as invalid; except
-// that packets of lo come in with the one that they left with.
+// that packets of lo come in with the one that they left with, and that of those that the host
+// sends, what rejects something is related to its flow already (nf_ct_attach()).
 //
 // A chain of conntrack's own priority is taken to be behind it; which came first, no listing tells.
 bool is_before_conntrack(const Base& base);
 bool is_beside_conntrack(const Base& base);
 Values comes_tracked();
+Values may_leave_tracked();
 
 }  // namespace quay::filter

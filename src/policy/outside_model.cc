@@ -69,11 +69,12 @@ void tell_rules(const Table& table, std::vector<std::string>& sentences) {
        "translate", "to sources that are not known");
   tell([](const filter::Rule& rule) { return translates_to_unknown(rule, Kind::Destination); },
        "translate", "to destinations that are not known");
-  tell(translates, "translate",
+  tell([](const filter::Rule& rule) { return translates(rule); }, "translate",
        "flows, whose later packets and answers are judged by the addresses that they come with");
-  tell(chooses_zone, "choose",
+  tell([](const filter::Rule& rule) { return chooses_zone(rule); }, "choose",
        "zones: the states that packets of them have before conntrack are not followed");
-  tell(queues, "hand", "packets to a program, which may change their mark and their headers");
+  tell([](const filter::Rule& rule) { return queues(rule); }, "hand",
+       "packets to a program, which may change their mark and their headers");
 }
 
 // What a base chain does by itself and by the chains that it leads to.
@@ -162,16 +163,33 @@ bool depends_on_order(const Doings& a, const Doings& b) {
 }
 
 // The kernel asks chains of one place in the order in which they came; tables are listed in that
-// order, but a table may have got a chain after its neighbour came.
+// order, but a table may have got a chain after its neighbour came. Those that translate have come
+// with the first of them, at whatever hook (nf_nat_register_fn()).
 void tell_order(const std::vector<Stop>& way, Readers& readers, std::set<std::string>& sentences) {
   for (auto first = way.begin(); first != way.end(); ++first)
     for (auto other = std::next(first); other != way.end(); ++other)
-      if (first->table != other->table && share_a_place(*first->base, *other->base) &&
+      if ((first->table != other->table || first->base->nat != other->base->nat) &&
+          share_a_place(*first->base, *other->base) &&
           depends_on_order(readers.of(*first), readers.of(*other)))
         sentences.insert(fmt::format(
-            "{} and {} are asked at one place ({} {}): which is first is taken from the order of "
-            "their tables",
+            "{} and {} are asked at one place ({} {}): which is first is taken from "
+            "the order in which they are listed",
             place_of(*other), place_of(*first), to_text(first->base->hook), first->base->priority));
+}
+
+// What a chain for translation writes besides, the later packets of a flow do not get.
+void tell_writes(const Stop& stop, Readers& readers, std::set<std::string>& sentences) {
+  const auto translation = [](const Field& field) {
+    return field == filter::translated(true) || field == filter::translated(false) ||
+           field.kind == Kind::Source || field.kind == Kind::Destination ||
+           field.kind == Kind::SourcePort || field.kind == Kind::DestinationPort ||
+           field.name == "ct status" || field.name.starts_with("fib ");
+  };
+  if (stop.base->nat && !std::ranges::all_of(readers.of(stop).writes, translation))
+    sentences.insert(fmt::format(
+        "{} is asked about the first packet of a flow alone: what it writes is taken to be written "
+        "to every new one",
+        place_of(stop)));
 }
 
 // A chain there was registered before or after conntrack's own hook.
@@ -220,6 +238,7 @@ std::vector<std::string> outside_of(const filter::Ruleset& ruleset) {
       const std::vector<Stop> way = way_of(ruleset, direction, family);
       tell_order(way, readers, sentences);
       for (const Stop& stop : way) {
+        tell_writes(stop, readers, sentences);
         tell_conntrack(stop, readers, sentences);
         tell_devices(stop, sentences);
       }

@@ -20,6 +20,7 @@ using testing::IsEmpty;
 
 const Field kMark{.kind = Kind::Mark};
 const Field kState{.kind = Kind::State};
+const Field kPort{.kind = Kind::DestinationPort};
 
 filter::Rule asking(const Field& field) {
   return {.conditions = {filter::Test{.boxes = {{{.field = field, .numbers = Numbers({{1, 1}})}}}}},
@@ -48,7 +49,7 @@ TEST(OutsideModel, WhichOfTwoChainsIsFirstIsToldWhereItMatters) {
   };
   EXPECT_THAT(told(writing(kMark), asking(kMark)),
               ElementsAre("inet/a/one and inet/b/two are asked at one place (input 0): which is "
-                          "first is taken from the order of their tables"));
+                          "first is taken from the order in which they are listed"));
   EXPECT_THAT(told(asking(kMark), writing(kMark)), testing::SizeIs(1));
   EXPECT_THAT(told(writing(kMark), writing(kMark)), testing::SizeIs(1));
   EXPECT_THAT(told(deciding(filter::Verdict::Kind::Reject), asking(kMark)), testing::SizeIs(1));
@@ -68,13 +69,36 @@ TEST(OutsideModel, ChainsOfOtherPlacesAreInOrder) {
 // Chains for translation share one place, and stand there by their priorities.
 TEST(OutsideModel, ChainsForTranslationShareTheirPlaceWithOthersAlone) {
   Ruleset ruleset = beside({.hook = Hook::Prerouting, .priority = -100, .nat = true},
-                           writing(kMark), asking(kMark));
+                           writing(kPort), asking(kPort));
   Base& other = *ruleset.tables[1].chains[0].base;
   EXPECT_THAT(outside_of(ruleset), testing::SizeIs(1));
   other.priority = -90;
   EXPECT_THAT(outside_of(ruleset), IsEmpty());
   other = {.hook = Hook::Prerouting, .priority = -100};
   EXPECT_THAT(outside_of(ruleset), testing::SizeIs(1));
+}
+
+// Of one table too: the place of translation came with the first chain for it, at whatever hook.
+TEST(OutsideModel, OfOneTableTheOrderBesideTranslationIsTold) {
+  const Base nat{.hook = Hook::Prerouting, .priority = -100, .nat = true};
+  Ruleset ruleset{.tables = {{.name = "a",
+                              .chains = {{"one", nat, {writing({.kind = Kind::Destination})}},
+                                         {"two",
+                                          Base{.hook = Hook::Prerouting, .priority = -100},
+                                          {asking({.kind = Kind::Destination})}}}}},
+                  .outside = {}};
+  EXPECT_THAT(outside_of(ruleset), ElementsAre(HasSubstr("asked at one place (prerouting -100)")));
+  ruleset.tables[0].chains[0].base->nat = false;
+  EXPECT_THAT(outside_of(ruleset), IsEmpty());
+}
+
+TEST(OutsideModel, WhatChainsForTranslationWriteBesidesIsTold) {
+  const Base nat{.hook = Hook::Prerouting, .priority = -100, .nat = true};
+  Ruleset ruleset{.tables = {{.name = "a", .chains = {{"one", nat, {writing(kMark)}}}}},
+                  .outside = {}};
+  EXPECT_THAT(outside_of(ruleset), ElementsAre(HasSubstr("first packet of a flow alone")));
+  ruleset.tables[0].chains[0].rules[0] = writing(kPort);
+  EXPECT_THAT(outside_of(ruleset), IsEmpty());
 }
 
 TEST(OutsideModel, AChainOfConntracksPriorityIsTold) {

@@ -230,6 +230,7 @@ filter::Point point_of(const Draft& draft, const Bytes& bytes) {
     numbers[other(name + " exists", 1)] = there ? 1 : 0;
     numbers[other(name, 8)] = there ? std::to_integer<unsigned>(bytes[at + offset]) : 0;
   }
+  numbers[other("meta iiftype where it leaves", 16)] = ARPHRD_ETHER;
   if (draft.direction != Direction::Out) {
     set(Kind::SourceMac, draft.mac);
     numbers[other("meta iiftype", 16)] = ARPHRD_ETHER;
