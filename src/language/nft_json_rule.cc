@@ -117,6 +117,9 @@ void RuleReader::read_update(const Json& statement, const Json& value) {
       require({.conditions = implied_conditions(implied(*key)), .unknown = {}});
   }
   require(stateful(statement_text(statement)));
+  std::string_view name = text_member(value, member(value, "map") != nullptr ? "map" : "set");
+  name.remove_prefix(name.starts_with('@') ? 1 : 0);
+  assign({{filter::elements_of(std::string(name)), std::nullopt}});
 }
 
 // What is iptables' own stands in JSON without its parameters.

@@ -29,7 +29,7 @@ std::optional<Family> xt_family(filter::TableFamily table) {
 
 void RuleReader::operator()(const DynamicSet& dynset) {
   if (dynset.operation == NFT_DYNSET_OP_DELETE)
-    return;
+    return state_.assign(filter::elements_of(dynset.set), std::nullopt);
   const SetContent* set = state_.around().sets.find(dynset.set);
   const std::string key =
       set == nullptr ? "a key" : whole_key(dynset.key, set->set->key_length).text;
@@ -41,6 +41,7 @@ void RuleReader::operator()(const DynamicSet& dynset) {
       fmt::format("{} @{} {{ {}{} }}", dynset.operation == NFT_DYNSET_OP_ADD ? "add" : "update",
                   dynset.set, key, effects),
       dynset.inverted);
+  state_.assign(filter::elements_of(dynset.set), std::nullopt);
 }
 
 void RuleReader::effect(const Effect& effect, const std::string& name) {

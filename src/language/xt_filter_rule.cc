@@ -181,9 +181,10 @@ std::vector<filter::Rule> not_tracked(const filter::Rule& rule, bool loopback) {
   return {with(true, std::nullopt), with(false, kUntracked)};
 }
 
-// What changes while the rule is asked, whether it matches or not.
-filter::Rule change_before(std::vector<Assign> assigns) {
+// What changes where these hold already, while the rest of the rule is asked.
+filter::Rule change_before(std::vector<Condition> conditions, std::vector<Assign> assigns) {
   filter::Rule rule;
+  rule.conditions = std::move(conditions);
   rule.assigns = std::move(assigns);
   return rule;
 }
@@ -217,12 +218,12 @@ Read<std::vector<filter::Rule>> filter_rules(const Rule& rule, Context context,
     return rules;
   std::vector<filter::Rule> all;
   for (filter::Rule& one : *rules) {
+    if (!before.empty())
+      all.push_back(change_before(one.conditions, before));
     std::ranges::copy(conditions, std::back_inserter(one.conditions));
     one.verdict = done->verdict;
     std::ranges::copy(done->unknown, std::back_inserter(one.unknown));
     one.assigns = done->assigns;
-    if (!before.empty())
-      all.push_back(change_before(before));
     if (done->untracked)
       std::ranges::move(not_tracked(one, may_be_loopback(rule)), std::back_inserter(all));
     else

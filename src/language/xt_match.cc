@@ -114,11 +114,13 @@ Read<Meaning> limit_match(const Module& match, const Context& context) {
 // `--set` puts the sender into a list, and matches; inverted, it never does.
 Read<Meaning> recent_match(const Module& match, const Context& context) {
   const Option* set = find(match.options, "set");
-  if (set == nullptr)
-    return atom_of(match, Lasting::Never, context);
-  Meaning meaning;
-  if (set->inverted)
-    meaning.conditions.emplace_back(filter::Test{});
+  Read<Meaning> meaning = set == nullptr ? atom_of(match, Lasting::Never, context) : Meaning{};
+  if (set != nullptr && set->inverted)
+    meaning->conditions.emplace_back(filter::Test{});
+  const Option* name = find(match.options, "name");
+  if (meaning && find(match.options, "rcheck") == nullptr)
+    meaning->assigns.push_back(
+        {filter::elements_of(name == nullptr ? "DEFAULT" : name->values[0]), std::nullopt});
   return meaning;
 }
 

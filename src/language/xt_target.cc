@@ -153,10 +153,15 @@ Read<Outcome> hmark_target(const Module&, const Context&) {
 }
 
 Read<Outcome> set_target(const Module& target, const Context&) {
-  if (find(target.options, "map-set") == nullptr)
-    return Outcome{};
-  return going_on(
-      {{field(Kind::Mark), std::nullopt}, {other_field("meta priority", 32), std::nullopt}});
+  std::vector<filter::Assign> assigns;
+  for (const char* changes : {"add-set", "del-set"})
+    if (const Option* option = find(target.options, changes))
+      assigns.push_back({filter::elements_of(option->values[0]), std::nullopt});
+  if (find(target.options, "map-set") != nullptr) {
+    assigns.push_back({field(Kind::Mark), std::nullopt});
+    assigns.push_back({other_field("meta priority", 32), std::nullopt});
+  }
+  return going_on(std::move(assigns));
 }
 
 constexpr std::pair<std::string_view, TargetReader> kTargetReaders[] = {

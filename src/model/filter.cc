@@ -49,6 +49,10 @@ Field translated(bool destination) {
           .bits = 1};
 }
 
+Field elements_of(const std::string& set) {
+  return {.kind = Kind::Other, .name = "elements of " + set, .bits = 1};
+}
+
 std::string field_name(const Field& field) {
   switch (field.kind) {
     case Kind::Family:

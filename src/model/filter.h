@@ -60,6 +60,10 @@ bool counts_hops(const Field& field);
 // side are not asked any more (nf_nat_inet_fn). 0 when it enters.
 Field translated(bool destination);
 
+// What a set, a map or a list holds, which nobody asks for as a field: a rule that puts something
+// into it or takes it out assigns this.
+Field elements_of(const std::string& set);
+
 // Some values of one field.
 struct Values {
   Field field;

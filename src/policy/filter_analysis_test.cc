@@ -113,6 +113,29 @@ TEST(FilterAnalysis, RejectionsDifferByWhatTheyTell) {
 }
 
 // Rules whose packets are not known here may spare others from what follows.
+// Who would find something else, a rule that changes no fate may still be there for.
+TEST(FilterAnalysis, ARuleBeforeOneThatLeavesSomethingBehindChangesSomething) {
+  for (const std::string& text :
+       {kHead + "-A INPUT -p tcp --dport 22 -m recent --rcheck --name K -j ACCEPT\n"
+                "-A INPUT -p tcp --dport 7000 -m recent --set --name K -j DROP\nCOMMIT\n",
+        kHead + "-A INPUT -s 10.0.0.1 -j ACCEPT\n-A INPUT -m recent --set -j ACCEPT\nCOMMIT\n",
+        kHead + "-A INPUT -s 10.0.0.1 -j DROP\n-A INPUT -j SET --add-set s src\nCOMMIT\n",
+        std::string("*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp --dport 53 -j ACCEPT\n"
+                    "-A PREROUTING -p udp -j CT --notrack\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n"
+                    "-A PREROUTING -p udp --dport 53 -j REDIRECT --to-ports 5353\nCOMMIT\n"),
+        std::string("*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -d 10.0.0.0/8 -j ACCEPT\n"
+                    "-A POSTROUTING -o eth0 -j MASQUERADE\nCOMMIT\n"),
+        std::string("*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p icmp -j ACCEPT\n"
+                    "-A PREROUTING -j TTL --ttl-set 1\nCOMMIT\n")})
+    EXPECT_EQ(places(analyze(read(text), {}).redundant), "") << text;
+  // Of no packet that it could be: nothing is left behind.
+  EXPECT_EQ(places(analyze(read(kHead + "-A INPUT -p udp --dport 53 -j DROP\n"
+                                        "-A INPUT -p tcp -m recent --set -j ACCEPT\nCOMMIT\n"),
+                           {})
+                       .redundant),
+            "ip/filter/INPUT line 5");
+}
+
 TEST(FilterAnalysis, RulesThatLeadAwayHideNothing) {
   const std::string raw =
       "*raw\n:PREROUTING ACCEPT [0:0]\n:mine - [0:0]\n"

@@ -63,10 +63,6 @@ class Search {
       for (const Stop& stop : way_of(ruleset, direction, space_.family()))
         if (bases.insert(stop.chain).second)
           enter(stop);
-    for (const Table& table : ruleset.tables)
-      for (const Chain& chain : table.chains)
-        for (const filter::Rule& rule : chain.rules)
-          asked_.merge(fields_of(rule));
   }
 
   std::vector<IdleFilterRule> take() {
@@ -104,13 +100,13 @@ class Search {
   void enter(const Stop& stop);
   static void follow(const Table& table, const Chain& chain, Entrance& entrance);
   void look_at(const Entrance& entrance);
+  Diagram traced(const Entrance& entrance);
   std::vector<std::string> deciders(const Entry& entry);
   std::uint32_t verdict_number(const filter::Verdict& verdict);
 
   filter::FilterSpace& space_;
   Rules ignored_;
   std::vector<Entrance> entrances_;
-  std::set<Field> asked_;                                  // by any rule
   std::map<const Chain*, std::set<Field>> assigned_;       // by rules that may have come before
   std::vector<Entry> entries_;                             // by number - 1
   std::map<const Chain*, std::optional<Diagram>> chains_;  // nullopt: being computed
@@ -256,15 +252,26 @@ void Search::look_at(const Entrance& entrance) {
   }
   const bool doubtful = std::ranges::any_of(
       entrance.chains, [&](const Chain* one) { return doubtful_.contains(one); });
-  // Without a rule its packets would come by rules that assign what somebody asks for.
-  const bool leaves_traces = overlap(entrance.assigned, asked_);
+  const Diagram traces = traced(entrance);
   for (const Entry& entry : entries_)
     if (entrance.chains.contains(entry.chain)) {
       if (doubtful)
         alive_.insert(entry.number);
-      if (doubtful || leaves_traces)
+      if (doubtful || (traces != 0 && store().intersect(space_.matched(*entry.rule), traces) != 0))
         matters_.insert(entry.number);
     }
+}
+
+// The packets of rules that leave something behind: without a rule before these its packets would
+// be marked, translated or put into a list.
+Diagram Search::traced(const Entrance& entrance) {
+  Diagram all = 0;
+  for (const Chain* chain : entrance.chains)
+    for (const filter::Rule& rule : chain->rules)
+      if (!rule.assigns.empty())
+        all = store().unite(
+            all, overlap(fields_of(rule), assigned_[chain]) ? kMostOutcomes : space_.matched(rule));
+  return all;
 }
 
 // Who decides the packets of a rule that decides none: in its own chain, or in the base chain.
