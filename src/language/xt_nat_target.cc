@@ -96,12 +96,4 @@ Read<Outcome> netmap_target(const Module&, const Context&) {
   return outcome;
 }
 
-Read<Outcome> prefix_target(const Module& target, const Context&) {
-  Outcome outcome =
-      translation(target.name == "SNPT" ? Kind::Source : Kind::Destination, std::nullopt);
-  outcome.verdict.kind = filter::Verdict::Kind::Continue;
-  outcome.assigns.erase(outcome.assigns.begin());  // without conntrack: it may be translated again
-  return outcome;
-}
-
 }  // namespace quay::xt

@@ -12,6 +12,5 @@ namespace quay::xt {
 Read<Outcome> dnat_target(const Module& target, const Context& context);  // and REDIRECT
 Read<Outcome> snat_target(const Module& target, const Context& context);  // and MASQUERADE
 Read<Outcome> netmap_target(const Module& target, const Context& context);
-Read<Outcome> prefix_target(const Module& target, const Context& context);  // SNPT, DNPT
 
 }  // namespace quay::xt

@@ -169,7 +169,6 @@ constexpr std::pair<std::string_view, TargetReader> kTargetReaders[] = {
     {"CONNMARK", mark_target},
     {"CT", ct_target},
     {"DNAT", dnat_target},
-    {"DNPT", prefix_target},
     {"DSCP", dscp_target},
     {"ECN", ecn_target},
     {"HL", ttl_target},
@@ -182,7 +181,6 @@ constexpr std::pair<std::string_view, TargetReader> kTargetReaders[] = {
     {"SAME", snat_target},
     {"SET", set_target},
     {"SNAT", snat_target},
-    {"SNPT", prefix_target},
     {"TCPMSS", segment_target},
     {"TCPOPTSTRIP", segment_target},
     {"TOS", tos_target},
@@ -202,9 +200,10 @@ constexpr std::string_view kNeutral[] = {"AUDIT",   "CHECKSUM", "CONNSECMARK", "
 
 // What we have heard of, and do not model.
 constexpr std::string_view kStrange[] = {
-    "ACCOUNT",     "BALANCE", "CHAOS",  "CLUSTERIP", "DELUDE", "DHCPMAC", "DNETMAP", "ECHO",
-    "FLOWOFFLOAD", "IMQ",     "IPMARK", "LOGMARK",   "MIRROR", "NDPI",    "PROTO",   "RAWDNAT",
-    "RAWSNAT",     "ROUTE",   "STEAL",  "SYNPROXY",  "SYSRQ",  "TARPIT",  "TPROXY",  "XOR"};
+    "ACCOUNT",  "BALANCE", "CHAOS",       "CLUSTERIP", "DELUDE",  "DHCPMAC", "DNETMAP",
+    "ECHO",     "DNPT",    "FLOWOFFLOAD", "IMQ",       "SNPT",    "IPMARK",  "LOGMARK",
+    "MIRROR",   "NDPI",    "PROTO",       "RAWDNAT",   "RAWSNAT", "ROUTE",   "STEAL",
+    "SYNPROXY", "SYSRQ",   "TARPIT",      "TPROXY",    "XOR"};
 
 }  // namespace
 

@@ -230,6 +230,33 @@ Options no_options(Bytes, std::uint32_t, Family) {
   return std::vector<Option>{};
 }
 
+// How the sender is told: linux/netfilter_ipv4/ipt_REJECT.h, netfilter_ipv6/ip6t_REJECT.h.
+Options reject_options(Bytes bytes, std::uint32_t, Family family) {
+  static constexpr std::array<std::string_view, 9> v4{"icmp-net-unreachable",
+                                                      "icmp-host-unreachable",
+                                                      "icmp-proto-unreachable",
+                                                      "icmp-port-unreachable",
+                                                      "echo-reply",
+                                                      "icmp-net-prohibited",
+                                                      "icmp-host-prohibited",
+                                                      "tcp-reset",
+                                                      "icmp-admin-prohibited"};
+  static constexpr std::array<std::string_view, 9> v6{"icmp6-no-route",
+                                                      "icmp6-adm-prohibited",
+                                                      "icmp6-not-neighbour",
+                                                      "icmp6-addr-unreachable",
+                                                      "icmp6-port-unreachable",
+                                                      "echo-reply",
+                                                      "tcp-reset",
+                                                      "icmp6-policy-fail",
+                                                      "icmp6-reject-route"};
+  const auto& names = family == Family::V4 ? v4 : v6;
+  const auto with = read_info<std::uint32_t>(bytes);
+  if (!with || *with >= names.size())
+    return std::nullopt;
+  return std::vector{option("reject-with", {std::string(names.at(*with))})};
+}
+
 using Reader = Options (*)(Bytes, std::uint32_t, Family);
 
 constexpr std::pair<std::string_view, Reader> kTargetInfoReaders[] = {
@@ -255,7 +282,7 @@ constexpr std::pair<std::string_view, Reader> kTargetInfoReaders[] = {
     {"NOTRACK", no_options},
     {"RATEEST", no_options},
     {"REDIRECT", ports_options},
-    {"REJECT", no_options},
+    {"REJECT", reject_options},
     {"SECMARK", no_options},
     {"SET", set_options},
     {"SNAT", snat_options},

@@ -470,6 +470,23 @@ TEST_F(Readers, RulesOfOtherChainsAndTables) {
   std::cout << compared_ << " rules compared\n";
 }
 
+// What the sender is told is part of a verdict.
+TEST_F(Readers, RejectionsAreToldApart) {
+  for (const auto& [family, others] : {std::pair{Family::V4, "icmp-proto-unreachable"},
+                                       std::pair{Family::V6, "icmp6-adm-prohibited"}}) {
+    const std::string rules = fmt::format(
+        "-A INPUT -p tcp -j REJECT --reject-with tcp-reset\n-A INPUT -j REJECT --reject-with {}",
+        others);
+    ASSERT_TRUE(load(family, rules, "filter"));
+    std::vector<std::string> told;
+    for (const filter::Ruleset& ruleset : {from_kernel(), from_save(family)})
+      for (const filter::Chain& chain : ruleset.tables.at(0).chains)
+        for (const filter::Rule& rule : chain.rules)
+          told.push_back(rule.verdict.with);
+    EXPECT_EQ(told, (std::vector<std::string>{"tcp-reset", others, "tcp-reset", others}));
+  }
+}
+
 // Whole rulesets, of the kind that hosts have: what a rule leaves is what the next one sees.
 TEST_F(Readers, WholeRulesets) {
   const std::string common =
