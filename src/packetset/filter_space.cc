@@ -321,7 +321,9 @@ Diagram FilterSpace::base(const Stop& stop, std::size_t effect) {
 // What a packet is to a chain that is told less of it, or something else, than other chains are.
 Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
   const Base& base = *stop.base;
-  for (const auto& [field, level] : levels_.fields()) {
+  for (const auto& entry : levels_.fields()) {
+    const Field& field = entry.first;
+    const std::size_t level = entry.second;
     if (stop.sent_on() && counts_hops(field))
       all = substituted(all, level, level,
                         [&](Value value) { return levels_.one_less(field, value); });
