@@ -17,7 +17,6 @@ namespace {
 
 using filter::Chain;
 using filter::Field;
-using filter::Hook;
 using filter::Kind;
 using filter::Stop;
 using filter::Table;
@@ -89,9 +88,9 @@ class Reader {
  public:
   explicit Reader(const Table& table) : table_(table) {}
 
-  Doings take(const Chain& base) {
-    doings_.drops = base.base->policy == filter::Verdict::Kind::Drop;
-    read(base);
+  Doings take(const Stop& stop) {
+    doings_.drops = stop.base->policy == filter::Verdict::Kind::Drop;
+    read(*stop.chain);
     return std::move(doings_);
   }
 
@@ -141,7 +140,7 @@ class Readers {
     const auto known = doings_.find(stop.chain);
     if (known != doings_.end())
       return known->second;
-    return doings_.emplace(stop.chain, Reader(*stop.table).take(*stop.chain)).first->second;
+    return doings_.emplace(stop.chain, Reader(*stop.table).take(stop)).first->second;
   }
 
  private:
