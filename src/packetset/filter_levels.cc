@@ -131,7 +131,7 @@ FilterLevels::FilterLevels(Family family, std::span<const Ruleset* const> rulese
   for (const Kind kind : {Kind::State, Kind::InInterface, Kind::OutInterface})
     note(Box{{.field = {.kind = kind}, .numbers = {}, .names = {}}});
   for (const Ruleset* ruleset : rulesets)
-    note(*ruleset, translate_alike(*rulesets.front(), *ruleset));
+    note(*ruleset, ruleset == rulesets.front() || translate_alike(*rulesets.front(), *ruleset));
   for (const Box& box : questions)
     note(box);
   for (const Ruleset* ruleset : rulesets)

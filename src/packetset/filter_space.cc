@@ -19,7 +19,8 @@ constexpr Outcomes kEachEffect = kGoes | kReturns | kPasses;
 constexpr std::size_t kMostEffects = 7;
 constexpr Outcomes kDrops = 1U << (kBits * kMostEffects);
 constexpr Outcomes kRejects = kDrops << 1;
-static_assert((kRejects << 1) - 1 <= kMostOutcomes);
+constexpr Outcomes kAnything = kRejects << 1;  // with any other header, on any other way
+static_assert((kAnything << 1) - 1 <= kMostOutcomes);
 
 constexpr Outcomes bits_of(std::size_t effect, Outcomes bits) {
   return bits << (kBits * effect);
@@ -46,7 +47,7 @@ Outcomes outcomes_of(Verdict::Kind kind) {
     case Verdict::Kind::Unknown:
       break;
   }
-  return kGoes | kReturns | kPasses | kDrops | kRejects;
+  return kGoes | kReturns | kPasses | kDrops | kRejects | kAnything;
 }
 
 // Going on after something was assigned.
@@ -79,8 +80,8 @@ FilterSpace::FilterSpace(Family family, std::span<const Ruleset* const> rulesets
             any_assigned_[assign.field] = std::nullopt;
         asks_leaving_ =
             asks_leaving_ ||
-            (chain.base && !chain.rules.empty() &&
-             (chain.base->hook == Hook::Postrouting || chain.base->hook == Hook::Egress));
+            (chain.base && (chain.base->hook == Hook::Egress ||
+                            (chain.base->hook == Hook::Postrouting && !chain.rules.empty())));
       }
 }
 
@@ -261,7 +262,7 @@ std::size_t FilterSpace::both(std::size_t first, std::size_t second) {
 }
 
 Outcomes FilterSpace::tagged(std::size_t effect, Outcomes outcomes) {
-  Outcomes result = outcomes & (kDrops | kRejects);
+  Outcomes result = outcomes & (kDrops | kRejects | kAnything);
   for (std::size_t other = 0; other < kMostEffects; ++other)
     if (const Outcomes bits = outcomes >> (kBits * other) & kEachEffect; bits != 0)
       result |= bits_of(both(effect, other), bits);
@@ -343,10 +344,13 @@ Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
     const Diagram on_device = store_.restrict(all, *level, levels_.class_of(is_on_device(), 1));
     const Values came_in{
         .field = {.kind = Kind::InInterface}, .numbers = {}, .names = {""}, .but_names = true};
-    all = is_leaving(stop)
-              ? on_device
-              : where(inside({came_in}), on_device,
-                      store_.restrict(all, *level, levels_.class_of(is_on_device(), 0)));
+    if (is_leaving(stop))
+      all = on_device;
+    else if (base.hook == Hook::Output)
+      all = store_.forget(all, *level);
+    else
+      all = where(inside({came_in}), on_device,
+                  store_.restrict(all, *level, levels_.class_of(is_on_device(), 0)));
   }
   const auto without = [&](Kind kind) {
     if (const auto level = levels_.level({.kind = kind}))
@@ -392,11 +396,16 @@ Diagram FilterSpace::by_any_route(Diagram diagram) {
 Diagram FilterSpace::on_way(std::span<const Stop> way, std::size_t next, std::size_t effect) {
   if (next == way.size())
     return kAccepted;
+  const std::pair place{next, effect};
+  if (const auto known = ways_.find(place); known != ways_.end())
+    return known->second;
   const bool lost_route = loses_route(effects_[effect], way, next);
   effect = settled(effect, way, next);
   const Diagram here = base(way[next], effect);
   Diagram all = store_.replace(here, [](Outcomes outcomes) -> Outcomes {
-    return ((outcomes & kDrops) != 0 ? kDropped : 0) | ((outcomes & kRejects) != 0 ? kRejected : 0);
+    return ((outcomes & kDrops) != 0 ? kDropped : 0) |
+           ((outcomes & kRejects) != 0 ? kRejected : 0) |
+           ((outcomes & kAnything) != 0 ? kAnyFate : 0);
   });
   const Outcomes bits = part(here).bits;
   for (std::size_t done = 0; done < kMostEffects; ++done) {
@@ -406,10 +415,11 @@ Diagram FilterSpace::on_way(std::span<const Stop> way, std::size_t next, std::si
     all = store_.unite(
         all, store_.sequence(only(here, passes), on_way(way, next + 1, both(effect, done))));
   }
-  return lost_route ? by_any_route(all) : all;
+  return ways_[place] = lost_route ? by_any_route(all) : all;
 }
 
 Diagram FilterSpace::fate(std::span<const Stop> way) {
+  ways_.clear();
   Diagram all = on_way(way, 0, 0);
   for (const bool destination : {false, true})
     if (const auto level = levels_.level(translated(destination)))

@@ -42,7 +42,8 @@ class FilterSpace {
   bool exhausted() const { return store_.exhausted(); }
 
   // The fate of every packet that takes the ruleset's way of a direction: bits of Fate. Atoms are
-  // levels, so that there is more than one bit only where a verdict itself is not known.
+  // levels, so that there is more than one bit only where a verdict itself is not known, or what
+  // the kernel or a rule has made of the packet.
   Diagram fate(const Ruleset& ruleset, Direction direction);
   // On some of its base chains alone.
   Diagram fate(std::span<const Stop> way);
@@ -119,6 +120,7 @@ class FilterSpace {
   DiagramStore store_;
   std::map<std::pair<const Table*, const Chain*>, Part> chains_;
   std::set<const Chain*> open_;  // being computed: a loop finds itself here
+  std::map<std::pair<std::size_t, std::size_t>, Diagram> ways_;  // by the stop and the effect
   std::vector<Assigned> effects_{{}};
   Assigned any_assigned_;      // by any rule, values unknown
   bool asks_leaving_ = false;  // whether there are rules behind output for what leaves

@@ -312,13 +312,14 @@ TEST(FilterSpace, ADevicesTypeIsThatOfWhereThePacketIs) {
   Point point = packet(Direction::Forward, 6, 1);
   point.out_interface = "eth1";
   point.numbers[type] = 1;
-  Point own = point;
+  Point own = point;  // of which IGMP and neighbour messages are on a device from the start
   own.direction = Direction::Out;
   own.in_interface = "";
-  for (const auto& [hook, routed, sent] : {std::tuple{Hook::Forward, kDropped, kAccepted},
-                                           std::tuple{Hook::Output, kAccepted, kAccepted},
-                                           std::tuple{Hook::Postrouting, kAccepted, kAccepted},
-                                           std::tuple{Hook::Egress, kAccepted, kAccepted}}) {
+  for (const auto& [hook, routed, sent] :
+       {std::tuple{Hook::Forward, kDropped, kAccepted},
+        std::tuple{Hook::Output, kAccepted, kAccepted | kDropped},
+        std::tuple{Hook::Postrouting, kAccepted, kAccepted},
+        std::tuple{Hook::Egress, kAccepted, kAccepted}}) {
     EXPECT_EQ(walk(drops_at(hook), point).fate, routed) << to_text(hook);
     EXPECT_EQ(diagram_fate(drops_at(hook), point), routed) << to_text(hook);
     EXPECT_EQ(walk(drops_at(hook), own).fate, sent) << to_text(hook);
@@ -330,6 +331,30 @@ TEST(FilterSpace, ADevicesTypeIsThatOfWhereThePacketIs) {
       EXPECT_EQ(walk(drops_at(hook), *one).fate, kDropped) << to_text(hook);
       EXPECT_EQ(diagram_fate(drops_at(hook), *one), kDropped) << to_text(hook);
     }
+}
+
+// What decides in a way that is not known may change the packet for those that come after.
+TEST(FilterSpace, AfterWhatIsNotKnownAnythingMayHappen) {
+  const Ruleset ruleset =
+      one_table({{"first", Base{.hook = Hook::Prerouting}, {rule({}, Verdict::Kind::Unknown)}},
+                 {"then", Base{.hook = Hook::Input, .policy = Verdict::Kind::Drop}, {}}});
+  const Point point = packet(Direction::In, 6, 1);
+  EXPECT_EQ(walk(ruleset, point).fate, kAnyFate);
+  EXPECT_EQ(diagram_fate(ruleset, point), kAnyFate);
+}
+
+// An egress chain without rules asks for its device.
+TEST(FilterSpace, WhatIsMarkedMayLeaveByADeviceThatDrops) {
+  Rule mark = rule({}, Verdict::Kind::Continue);
+  mark.assigns.push_back({kMark, 1});
+  const Ruleset ruleset = one_table(
+      {{"o", Base{.hook = Hook::Output}, {mark}},
+       {"e", Base{.hook = Hook::Egress, .policy = Verdict::Kind::Drop, .devices = {"eth0"}}, {}}});
+  Point point = packet(Direction::Out, 6, 1);
+  point.in_interface = "";
+  point.out_interface = "ppp0";
+  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
+  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
 }
 
 // What the host rejects something with is related before conntrack has seen it (nf_ct_attach()).
@@ -359,6 +384,10 @@ TEST(FilterSpace, TranslationIsAskedWhereConntrackIsAtWork) {
   ruleset.tables[0].chains.push_back({"more", {}, {asking_for_state()}});
   EXPECT_EQ(walk(ruleset, point).fate, kDropped);
   EXPECT_EQ(diagram_fate(ruleset, point), kDropped);
+  Rule untracks = rule({is(number(kState, 3))}, Verdict::Kind::Continue);  // which takes none
+  untracks.assigns.push_back({kState, 4});
+  ruleset.tables[0].chains.back().rules = {untracks};
+  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
   ruleset.tables[0].family = TableFamily::Inet;
   ruleset.tables.push_back(
       {.family = TableFamily::Ip6, .name = "six", .chains = {{"c", {}, {asking_for_state()}}}});

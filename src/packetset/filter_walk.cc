@@ -80,8 +80,11 @@ std::optional<Number> Walker::number_of(const Field& field, const Traveller& tra
   if (traveller.lost_route && follows_route(field))
     return std::nullopt;
   const Stop& stop = way_[traveller.stop];
-  if (field == is_on_device())
+  if (field == is_on_device()) {
+    if (stop.base->hook == Hook::Output)
+      return std::nullopt;
     return is_leaving(stop) || !packet_.in_interface.empty() ? 1 : 0;
+  }
   const auto known = packet_.numbers.find(as_asked(field, stop));
   const Number number = known == packet_.numbers.end() ? 0 : known->second;
   if (field.kind == Kind::State && is_before_conntrack(*stop.base))
@@ -165,10 +168,11 @@ Walker::Answer Walker::asked(const Stop& stop, const Traveller& traveller) const
                        .numbers = Numbers({{0, 0}}),
                        .names = {}};
     const Values first{.field = {.kind = Kind::State}, .numbers = first_packets(), .names = {}};
-    if (holds(Test{.boxes = past_translation(base), .inverted = true}, traveller) == Answer::No)
-      return Answer::No;
+    const Answer met = holds(Test{.boxes = past_translation(base), .inverted = true}, traveller);
+    if (met == Answer::No)
+      return met;
     const Answer here = inside({fresh, first}, traveller);
-    return here == Answer::Yes && stop.unsure ? Answer::Unknown : here;
+    return here == Answer::Yes && (stop.unsure || met == Answer::Unknown) ? Answer::Unknown : here;
   }
   if (base.hook == Hook::Ingress)
     return has({.field = {.kind = Kind::InInterface}, .numbers = {}, .names = base.devices},

@@ -26,7 +26,7 @@ constexpr std::string_view kLeaving = " where it leaves";
 constexpr std::array<std::string_view, 8> kByRouting{
     "rt ",         "meta rtclassid", "meta skuid",    "meta skgid",
     "meta cgroup", "socket ",        "meta priority", "ip checksum"};
-constexpr std::array<std::string_view, 3> kBySending{"meta length", "ether ", "vlan "};
+constexpr std::array<std::string_view, 4> kBySending{"meta length", "ether ", "vlan ", "@ll,"};
 constexpr std::string_view kDeviceType = "meta iiftype";
 constexpr std::array<std::string_view, 2> kRouting{"ip ", "ip6 "};
 constexpr std::array<std::string_view, 3> kByRoute{"rt ", "meta rtclassid", "meta oif"};
@@ -67,6 +67,10 @@ bool uses_conntrack(const Rule& rule) {
     return test != nullptr ? std::ranges::any_of(test->boxes, names)
                            : std::get<Atom>(condition).text.starts_with("ct ");
   };
+  // To leave packets untracked takes no conntrack.
+  if (std::ranges::find(rule.assigns, Field{.kind = Kind::State}, &Assign::field) !=
+      rule.assigns.end())
+    return false;
   return std::ranges::any_of(rule.conditions, asks) ||
          std::ranges::any_of(rule.assigns, is_of_conntrack, &Assign::field) ||
          (rule.map && std::ranges::any_of(*rule.map | std::views::keys, names));
