@@ -164,6 +164,8 @@ void reach(const Table& table, const Chain& from, std::set<std::string>& names) 
   if (!names.insert(from.name).second)
     return;
   const auto follow = [&](const Verdict& verdict) {
+    if (verdict.chain.empty())
+      return;
     const auto next = std::ranges::find(table.chains, verdict.chain, &Chain::name);
     if (next != table.chains.end())
       reach(table, *next, names);
@@ -189,14 +191,16 @@ Translating translating(const Ruleset& ruleset) {
   Translating found;
   for (const Table& table : ruleset.tables) {
     std::set<std::string> names;
+    std::set<std::string> others;
     for (const Chain& chain : table.chains)
-      if (chain.base && chain.base->nat)
-        reach(table, chain, names);
+      if (chain.base)
+        reach(table, chain, chain.base->nat ? names : others);
     Table part{.family = table.family, .name = table.name, .dormant = table.dormant, .chains = {}};
     for (const Chain& chain : table.chains)
       if (names.contains(chain.name))
         part.chains.push_back(chain);
-      else
+    for (const Chain& chain : table.chains)
+      if (others.contains(chain.name))
         for (const Rule& rule : chain.rules)
           for (const Assign& assign : rule.assigns)
             found.written.insert(assign.field);

@@ -258,6 +258,32 @@ TEST(FilterComparison, TranslatedIsTheSameWhereTheSameRulesTranslate) {
        {std::pair{translating("-m mark --mark 5", mark), "a mark that a rule sets"},
         std::pair{translating("-m limit --limit 5/s"), "a limit"}})
     differ(rules.first, rules.second, why);
+  // What both lead to is written by either.
+  const auto sharing = [&](bool filters) {
+    using filter::Hook;
+    const auto jump = [] {
+      return filter::Rule{.verdict = {filter::Verdict::Kind::Jump, "marks"}};
+    };
+    filter::Ruleset ruleset = saved(accept);
+    filter::Rule marking;
+    marking.assigns.push_back({{.kind = filter::Kind::Mark}, 1});
+    filter::Rule translate{
+        .conditions = {filter::Test{.boxes = {{{.field = {.kind = filter::Kind::Mark},
+                                                .numbers = filter::Numbers({{1, 1}})}}}}},
+        .assigns = {{filter::translated(true), 1}},
+        .verdict = {.kind = filter::Verdict::Kind::Accept}};
+    ruleset.tables.push_back(
+        {.name = "t",
+         .chains = {{"marks", {}, {marking}},
+                    {"n",
+                     filter::Base{.hook = Hook::Prerouting, .priority = -100, .nat = true},
+                     {translate, jump()}}}});
+    if (filters)
+      ruleset.tables.back().chains.push_back(
+          {"f", filter::Base{.hook = Hook::Prerouting, .priority = -150}, {jump()}});
+    return ruleset;
+  };
+  differ(sharing(true), sharing(false), "a mark of a chain that both lead to");
   EXPECT_TRUE(
       compare(translating("-m mark --mark 5").first, translating("-m mark --mark 5").second, {})
           .equal());
