@@ -119,6 +119,8 @@ TEST(FilterAnalysis, ARuleBeforeOneThatLeavesSomethingBehindChangesSomething) {
        {kHead + "-A INPUT -p tcp --dport 22 -m recent --rcheck --name K -j ACCEPT\n"
                 "-A INPUT -p tcp --dport 7000 -m recent --set --name K -j DROP\nCOMMIT\n",
         kHead + "-A INPUT -s 10.0.0.1 -j ACCEPT\n-A INPUT -m recent --set -j ACCEPT\nCOMMIT\n",
+        kHead + "-A INPUT -p tcp --dport 22 -j ACCEPT\n-A INPUT -m limit --limit 10/s -j ACCEPT\n"
+                "-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n",
         kHead + "-A INPUT -s 10.0.0.1 -j DROP\n-A INPUT -j SET --add-set s src\nCOMMIT\n",
         std::string("*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp --dport 53 -j ACCEPT\n"
                     "-A PREROUTING -p udp -j CT --notrack\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n"

@@ -51,6 +51,16 @@ bool overlap(const std::set<Field>& a, const std::set<Field>& b) {
   return std::ranges::any_of(a, [&](const Field& field) { return b.contains(field); });
 }
 
+// A rule that only goes on uses up a limit for itself.
+bool leaves_something(const filter::Rule& rule) {
+  const bool goes_on = !rule.map && rule.verdict.kind == filter::Verdict::Kind::Continue;
+  const auto uses_up = [](const filter::Condition& condition) {
+    const auto* atom = std::get_if<filter::Atom>(&condition);
+    return atom != nullptr && atom->stateful;
+  };
+  return !rule.assigns.empty() || (!goes_on && std::ranges::any_of(rule.conditions, uses_up));
+}
+
 class Search {
  public:
   using Rules = std::set<const filter::Rule*>;
@@ -257,21 +267,22 @@ void Search::look_at(const Entrance& entrance) {
     if (entrance.chains.contains(entry.chain)) {
       if (doubtful)
         alive_.insert(entry.number);
-      if (doubtful || (traces != 0 && store().intersect(space_.matched(*entry.rule), traces) != 0))
+      if (doubtful || (traces != 0 && entry.decides && !matters_.contains(entry.number) &&
+                       store().intersect(space_.matched(*entry.rule), traces) != 0))
         matters_.insert(entry.number);
     }
 }
 
 // The packets of rules that leave something behind: without a rule before these its packets would
-// be marked, translated or put into a list.
+// be marked, translated or put into a list, or use up a limit.
 Diagram Search::traced(const Entrance& entrance) {
-  Diagram all = 0;
+  std::vector<Diagram> all;
   for (const Chain* chain : entrance.chains)
     for (const filter::Rule& rule : chain->rules)
-      if (!rule.assigns.empty())
-        all = store().unite(
-            all, overlap(fields_of(rule), assigned_[chain]) ? kMostOutcomes : space_.matched(rule));
-  return all;
+      if (leaves_something(rule))
+        all.push_back(overlap(fields_of(rule), assigned_[chain]) ? kMostOutcomes
+                                                                 : space_.matched(rule));
+  return store().unite(all);
 }
 
 // Who decides the packets of a rule that decides none: in its own chain, or in the base chain.

@@ -103,6 +103,8 @@ class Reader {
         if (const auto* test = std::get_if<filter::Test>(&condition))
           for (const filter::Box& box : test->boxes)
             read(box);
+        else
+          doings_.reads.insert({.name = std::get<filter::Atom>(condition).text});
       if (rule.map)
         for (const filter::Box& box : *rule.map | std::views::keys)
           read(box);
@@ -124,6 +126,8 @@ class Reader {
                     verdict.kind == filter::Verdict::Kind::Queue;
     doings_.rejects = doings_.rejects || any || verdict.kind == filter::Verdict::Kind::Reject ||
                       verdict.kind == filter::Verdict::Kind::Limit;
+    if (verdict.chain.empty())
+      return;
     if (const Chain* next = chain_of(table_, verdict.chain))
       read(*next);
   }
