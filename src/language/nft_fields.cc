@@ -55,9 +55,13 @@ std::optional<filter::Test> reaches(const Payload& payload, int start, int lengt
       .boxes = {{exists(fmt::format("@{},{},{}", kBases[payload.base], start, length))}}};
   const auto unless = [&](bool certain) { return certain ? std::nullopt : std::optional(test); };
   switch (payload.base) {
-    case NFT_PAYLOAD_LL_HEADER:
-      return unless(end <= link + v4);
+    case NFT_PAYLOAD_LL_HEADER:  // of devices of other types there is none
+      if (end <= link + v4)
+        test.boxes.push_back(
+            {{.field = other("meta iiftype", 16), .numbers = Numbers({{kEthernet, kEthernet}})}});
+      return test;
     case NFT_PAYLOAD_NETWORK_HEADER:
+      test.boxes.push_back({of_family(scene.family == Family::V4 ? Family::V6 : Family::V4)});
       return unless(end <= (scene.family == Family::V4 ? v4 : v6));
     case NFT_PAYLOAD_TRANSPORT_HEADER:
       break;

@@ -10,6 +10,7 @@
 namespace quay::nft {
 
 inline constexpr std::string_view kEtherType = "ether type";
+inline constexpr filter::Number kEthernet = 1;  // a device's type, ARPHRD_ETHER of linux/if_arp.h
 
 // Bits from the beginning of a header.
 struct HeaderField {

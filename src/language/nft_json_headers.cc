@@ -137,7 +137,6 @@ constexpr IcmpPart kIcmpParts[] = {{"icmp", "id", {0, 8}},
                                    {"icmpv6", "sequence", {128, 129}},
                                    {"icmpv6", "max-delay", {130, 130}}};
 
-constexpr filter::Number kEthernet = 1;  // ARPHRD_ETHER, linux/if_arp.h
 constexpr filter::Number kVlan = 0x8100;
 
 // Of what devices see it may be that of a VLAN tag; elsewhere it says which IP version follows.
@@ -176,7 +175,8 @@ void imply_headers(Question& question, const Header& found, TableFamily family) 
       question.implied.push_back(
           {.field = {.kind = Kind::InInterface}, .numbers = {}, .names = {""}, .but_names = true});
     question.implied.push_back(values_of(other_field("meta iiftype exists", 1), 1, 1));
-    question.implied.push_back(values_of(other_field("meta iiftype", 16), kEthernet, kEthernet));
+    question.implied.push_back(
+        values_of(other_field("meta iiftype", 16), nft::kEthernet, nft::kEthernet));
   }
   if (vlan)
     question.implied.push_back(
