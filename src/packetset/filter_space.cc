@@ -340,18 +340,7 @@ Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
               ? where(inside({may_leave_tracked()}), store_.unite(all, unseen), unseen)
               : where(inside({comes_tracked()}), all, unseen);
   }
-  if (const auto level = levels_.level(is_on_device())) {
-    const Diagram on_device = store_.restrict(all, *level, levels_.class_of(is_on_device(), 1));
-    const Values came_in{
-        .field = {.kind = Kind::InInterface}, .numbers = {}, .names = {""}, .but_names = true};
-    if (is_leaving(stop))
-      all = on_device;
-    else if (base.hook == Hook::Output)
-      all = store_.forget(all, *level);
-    else
-      all = where(inside({came_in}), on_device,
-                  store_.restrict(all, *level, levels_.class_of(is_on_device(), 0)));
-  }
+  all = on_device(stop, all);
   const auto without = [&](Kind kind) {
     if (const auto level = levels_.level({.kind = kind}))
       all = store_.restrict(all, *level, InterfaceClasses::kNone);
@@ -364,6 +353,21 @@ Diagram FilterSpace::as_told(const Stop& stop, Diagram all) {
       level && hides_in_interface(stop))
     all = store_.forget(all, *level);
   return all;
+}
+
+Diagram FilterSpace::on_device(const Stop& stop, Diagram diagram) {
+  const auto level = levels_.level(is_on_device());
+  if (!level)
+    return diagram;
+  const Diagram there = store_.restrict(diagram, *level, levels_.class_of(is_on_device(), 1));
+  if (is_leaving(stop))
+    return there;
+  if (stop.base->hook == Hook::Output)
+    return store_.forget(diagram, *level);
+  const Values came_in{
+      .field = {.kind = Kind::InInterface}, .numbers = {}, .names = {""}, .but_names = true};
+  return where(inside({came_in}), there,
+               store_.restrict(diagram, *level, levels_.class_of(is_on_device(), 0)));
 }
 
 // What asks a level, asked of packets by the values that they have at another one (or at the same,

@@ -110,6 +110,7 @@ class FilterSpace {
 
   Diagram base(const Stop& stop, std::size_t effect);
   Diagram as_told(const Stop& stop, Diagram all);
+  Diagram on_device(const Stop& stop, Diagram diagram);
   template <typename Asked>
   Diagram substituted(Diagram diagram, std::size_t asking, std::size_t level, Asked asked);
   std::size_t settled(std::size_t effect, std::span<const Stop> way, std::size_t stop);
