@@ -187,6 +187,12 @@ struct Translating {
   std::set<Field> written;
 };
 
+void add_written(const Chain& chain, std::set<Field>& fields) {
+  for (const Rule& rule : chain.rules)
+    for (const Assign& assign : rule.assigns)
+      fields.insert(assign.field);
+}
+
 Translating translating(const Ruleset& ruleset) {
   Translating found;
   for (const Table& table : ruleset.tables) {
@@ -196,14 +202,12 @@ Translating translating(const Ruleset& ruleset) {
       if (chain.base)
         reach(table, chain, chain.base->nat ? names : others);
     Table part{.family = table.family, .name = table.name, .dormant = table.dormant, .chains = {}};
-    for (const Chain& chain : table.chains)
+    for (const Chain& chain : table.chains) {
       if (names.contains(chain.name))
         part.chains.push_back(chain);
-    for (const Chain& chain : table.chains)
       if (others.contains(chain.name))
-        for (const Rule& rule : chain.rules)
-          for (const Assign& assign : rule.assigns)
-            found.written.insert(assign.field);
+        add_written(chain, found.written);
+    }
     std::ranges::sort(part.chains, {}, &Chain::name);
     if (std::ranges::any_of(part.chains, assigns_something))
       found.part.tables.push_back(std::move(part));
