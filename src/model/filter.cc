@@ -187,10 +187,20 @@ struct Translating {
   std::set<Field> written;
 };
 
+// What is written into a packet may lead it another way.
+bool may_lead_elsewhere(const Field& field) {
+  return field.kind == Kind::Mark || field.kind == Kind::Source ||
+         field.kind == Kind::Destination || field.name.starts_with("ip ") ||
+         field.name.starts_with("ip6 ");
+}
+
 void add_written(const Chain& chain, std::set<Field>& fields) {
   for (const Rule& rule : chain.rules)
-    for (const Assign& assign : rule.assigns)
+    for (const Assign& assign : rule.assigns) {
       fields.insert(assign.field);
+      if (may_lead_elsewhere(assign.field))
+        fields.insert({.kind = Kind::OutInterface});
+    }
 }
 
 Translating translating(const Ruleset& ruleset) {

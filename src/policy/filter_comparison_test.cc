@@ -258,6 +258,16 @@ TEST(FilterComparison, TranslatedIsTheSameWhereTheSameRulesTranslate) {
        {std::pair{translating("-m mark --mark 5", mark), "a mark that a rule sets"},
         std::pair{translating("-m limit --limit 5/s"), "a limit"}})
     differ(rules.first, rules.second, why);
+  // What is marked may leave elsewhere.
+  const auto leaving = [&](const std::string& mangle, const std::string& more) {
+    return saved(
+        "-A INPUT -m conntrack --ctstate SNAT -j ACCEPT\n" + more,
+        ":POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -o eth0 -j MASQUERADE\nCOMMIT\n*mangle\n" +
+            mangle);
+  };
+  differ(leaving("-A OUTPUT -p tcp -j MARK --set-mark 1\n", ""), leaving("", ""),
+         "a mark that leads elsewhere");
+  EXPECT_TRUE(compare(leaving("", none), leaving("", ""), {}).equal());
   // What both lead to is written by either.
   const auto sharing = [&](bool filters) {
     using filter::Hook;
