@@ -2,6 +2,8 @@
 
 #include <array>
 #include <bit>
+#include <source_location>
+#include <string>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -56,6 +58,15 @@ Fate diagram_fate(const Ruleset& ruleset, const Point& point) {
   return space.store().at(space.fate(ruleset, point.direction), space.levels().values(point));
 }
 
+// The walk and the diagrams both say so. `note` tells which of several it was.
+void expect_fate(const Ruleset& ruleset, const Point& point, Fate fate,
+                 const std::string& note = {},
+                 std::source_location where = std::source_location::current()) {
+  const testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), note);
+  EXPECT_EQ(walk(ruleset, point).fate, fate);
+  EXPECT_EQ(diagram_fate(ruleset, point), fate);
+}
+
 TEST(FilterSpace, ChainsReturnAndGoAsTheKernelDoes) {
   const Base input{.hook = Hook::Input, .policy = Verdict::Kind::Drop};
   const Ruleset ruleset =
@@ -73,8 +84,7 @@ TEST(FilterSpace, ChainsReturnAndGoAsTheKernelDoes) {
   for (const auto& [port, fate] : std::vector<std::pair<Number, Fate>>{
            {7, kAccepted}, {8, kDropped}, {9, kAccepted}, {1, kDropped}}) {
     const Point point = packet(Direction::In, 6, port);
-    EXPECT_EQ(walk(ruleset, point).fate, fate) << static_cast<int>(port);
-    EXPECT_EQ(diagram_fate(ruleset, point), fate) << static_cast<int>(port);
+    expect_fate(ruleset, point, fate, std::to_string(static_cast<int>(port)));
   }
 }
 
@@ -89,8 +99,7 @@ TEST(FilterSpace, AnUntrackedPacketIsNotInvalid) {
   for (const auto& [port, fate] :
        std::vector<std::pair<Number, Fate>>{{53, kAccepted}, {54, kDropped}}) {
     const Point point = packet(Direction::In, 17, port);
-    EXPECT_EQ(walk(ruleset, point).fate, fate);
-    EXPECT_EQ(diagram_fate(ruleset, point), fate);
+    expect_fate(ruleset, point, fate);
   }
 }
 
@@ -146,8 +155,7 @@ TEST(FilterSpace, AGatewayCountsItsHopBeforeItForwards) {
     Point point = packet(direction, 6, 1);
     point.out_interface = direction == Direction::Forward ? "eth1" : "";
     point.numbers[kTtl] = ttl;
-    EXPECT_EQ(walk(ruleset, point).fate, fate) << static_cast<int>(ttl);
-    EXPECT_EQ(diagram_fate(ruleset, point), fate) << static_cast<int>(ttl);
+    expect_fate(ruleset, point, fate, std::to_string(static_cast<int>(ttl)));
   }
 }
 
@@ -182,8 +190,7 @@ TEST(FilterSpace, ADevicesEgressIsToldNoIncomingInterface) {
       one_table({{"out", egress, {rule({is(from_eth0)}, Verdict::Kind::Drop)}}});
   Point sent_on = packet(Direction::Forward, 6, 22);
   sent_on.out_interface = "eth1";
-  EXPECT_EQ(walk(ruleset, sent_on).fate, kAccepted);
-  EXPECT_EQ(diagram_fate(ruleset, sent_on), kAccepted);
+  expect_fate(ruleset, sent_on, kAccepted);
 }
 
 TEST(FilterSpace, PacketsOfLoComeInAsTheyLeft) {
@@ -195,11 +202,9 @@ TEST(FilterSpace, PacketsOfLoComeInAsTheyLeft) {
        {std::tuple{raw, kDropped, kAccepted}, std::tuple{nat, kAccepted, kDropped}}) {
     const Ruleset ruleset = one_table({{"c", base, {drop_new}}});
     Point point = packet(Direction::In, 17, 53);
-    EXPECT_EQ(walk(ruleset, point).fate, wire);
-    EXPECT_EQ(diagram_fate(ruleset, point), wire);
+    expect_fate(ruleset, point, wire);
     point.in_interface = "lo";
-    EXPECT_EQ(walk(ruleset, point).fate, lo);
-    EXPECT_EQ(diagram_fate(ruleset, point), lo);
+    expect_fate(ruleset, point, lo);
   }
 }
 
@@ -210,8 +215,7 @@ TEST(FilterSpace, ErrorsOfAFlowAreNotTranslatedAnew) {
   for (const auto& [protocol, fate] : {std::pair{1, kAccepted}, std::pair{6, kDropped}}) {
     Point related = packet(Direction::In, static_cast<Number>(protocol), 0);
     related.numbers[kState] = static_cast<Number>(State::Related);
-    EXPECT_EQ(walk(ruleset, related).fate, fate);
-    EXPECT_EQ(diagram_fate(ruleset, related), fate);
+    expect_fate(ruleset, related, fate);
   }
 }
 
@@ -223,8 +227,7 @@ TEST(FilterSpace, WhatIsWrittenToNoEntryIsLost) {
       {{"raw", Base{.hook = Hook::Prerouting, .priority = -300}, {set}},
        {"input", Base{.hook = Hook::Input}, {rule({is(number(mark, 5))}, Verdict::Kind::Drop)}}});
   const Point point = packet(Direction::In, 17, 53);
-  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
-  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+  expect_fate(ruleset, point, kAccepted | kDropped);
 }
 
 // A packet's socket is looked for when it is routed (tcp_v4_early_demux()).
@@ -235,12 +238,10 @@ TEST(FilterSpace, APacketsOwnerBeforeRoutingIsAnotherOne) {
     const Ruleset ruleset = one_table({{"c", Base{.hook = hook}, {drop}}});
     Point before = packet(Direction::In, 6, 1);
     before.numbers[*other_form(kOwner)] = 7;
-    EXPECT_EQ(walk(ruleset, before).fate, early);
-    EXPECT_EQ(diagram_fate(ruleset, before), early);
+    expect_fate(ruleset, before, early);
     Point after = packet(Direction::In, 6, 1);
     after.numbers[kOwner] = 7;
-    EXPECT_EQ(walk(ruleset, after).fate, late);
-    EXPECT_EQ(diagram_fate(ruleset, after), late);
+    expect_fate(ruleset, after, late);
   }
 }
 
@@ -254,12 +255,10 @@ TEST(FilterSpace, APriorityThatWasSetIsNotKnownOnceThePacketIsForwarded) {
                                      {"leaves", Base{.hook = Hook::Postrouting}, {drop}}});
   Point point = packet(Direction::Forward, 6, 1);
   point.out_interface = "eth1";
-  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
-  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+  expect_fate(ruleset, point, kAccepted | kDropped);
   point.direction = Direction::Out;
   point.in_interface = "";
-  EXPECT_EQ(walk(ruleset, point).fate, kDropped);
-  EXPECT_EQ(diagram_fate(ruleset, point), kDropped);
+  expect_fate(ruleset, point, kDropped);
 }
 
 TEST(FilterSpace, ALinkHeaderIsAnotherOneWhenItIsSent) {
@@ -270,12 +269,10 @@ TEST(FilterSpace, ALinkHeaderIsAnotherOneWhenItIsSent) {
   Point point = packet(Direction::Forward, 6, 1);
   point.out_interface = "eth1";
   point.numbers[sender] = 7;
-  EXPECT_EQ(walk(ruleset, point).fate, kAccepted);
-  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted);
+  expect_fate(ruleset, point, kAccepted);
   EXPECT_EQ(field_name(*other_form(sender)), "source mac at egress");
   point.numbers[*other_form(sender)] = 7;
-  EXPECT_EQ(walk(ruleset, point).fate, kDropped);
-  EXPECT_EQ(diagram_fate(ruleset, point), kDropped);
+  expect_fate(ruleset, point, kDropped);
 }
 
 // What an output chain redirects is routed anew; whoever asks for the new port.
@@ -292,8 +289,7 @@ TEST(FilterSpace, WhatIsRedirectedMayLeaveElsewhere) {
       Point point = packet(Direction::Out, static_cast<Number>(protocol), 1);
       point.in_interface = "";
       point.out_interface = "eth0";
-      EXPECT_EQ(walk(ruleset, point).fate, fate) << field_name(field) << protocol;
-      EXPECT_EQ(diagram_fate(ruleset, point), fate) << field_name(field) << protocol;
+      expect_fate(ruleset, point, fate, field_name(field) + " " + std::to_string(protocol));
     }
   }
 }
@@ -320,16 +316,13 @@ TEST(FilterSpace, ADevicesTypeIsThatOfWhereThePacketIs) {
         std::tuple{Hook::Output, kAccepted, kAccepted | kDropped},
         std::tuple{Hook::Postrouting, kAccepted, kAccepted},
         std::tuple{Hook::Egress, kAccepted, kAccepted}}) {
-    EXPECT_EQ(walk(drops_at(hook), point).fate, routed) << to_text(hook);
-    EXPECT_EQ(diagram_fate(drops_at(hook), point), routed) << to_text(hook);
-    EXPECT_EQ(walk(drops_at(hook), own).fate, sent) << to_text(hook);
-    EXPECT_EQ(diagram_fate(drops_at(hook), own), sent) << to_text(hook);
+    expect_fate(drops_at(hook), point, routed, to_text(hook));
+    expect_fate(drops_at(hook), own, sent, to_text(hook));
   }
   for (Point* one : {&point, &own})
     for (const Hook hook : {Hook::Postrouting, Hook::Egress}) {
       one->numbers[*other_form(type)] = 1;
-      EXPECT_EQ(walk(drops_at(hook), *one).fate, kDropped) << to_text(hook);
-      EXPECT_EQ(diagram_fate(drops_at(hook), *one), kDropped) << to_text(hook);
+      expect_fate(drops_at(hook), *one, kDropped, to_text(hook));
     }
 }
 
@@ -339,8 +332,7 @@ TEST(FilterSpace, AfterWhatIsNotKnownAnythingMayHappen) {
       one_table({{"first", Base{.hook = Hook::Prerouting}, {rule({}, Verdict::Kind::Unknown)}},
                  {"then", Base{.hook = Hook::Input, .policy = Verdict::Kind::Drop}, {}}});
   const Point point = packet(Direction::In, 6, 1);
-  EXPECT_EQ(walk(ruleset, point).fate, kAnyFate);
-  EXPECT_EQ(diagram_fate(ruleset, point), kAnyFate);
+  expect_fate(ruleset, point, kAnyFate);
 }
 
 // An egress chain without rules asks for its device.
@@ -353,8 +345,7 @@ TEST(FilterSpace, WhatIsMarkedMayLeaveByADeviceThatDrops) {
   Point point = packet(Direction::Out, 6, 1);
   point.in_interface = "";
   point.out_interface = "ppp0";
-  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
-  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+  expect_fate(ruleset, point, kAccepted | kDropped);
 }
 
 // What the host rejects something with is related before conntrack has seen it (nf_ct_attach()).
@@ -368,8 +359,7 @@ TEST(FilterSpace, OwnAnswersMayBeRelatedBeforeConntrack) {
     point.in_interface = "";
     point.out_interface = "eth0";
     point.numbers[kState] = static_cast<Number>(state);
-    EXPECT_EQ(walk(ruleset, point).fate, fate);
-    EXPECT_EQ(diagram_fate(ruleset, point), fate);
+    expect_fate(ruleset, point, fate);
   }
 }
 
@@ -379,11 +369,9 @@ TEST(FilterSpace, TranslationIsAskedWhereConntrackIsAtWork) {
   const Rule drop = rule({is(number(kPort, 7))}, Verdict::Kind::Drop);
   Ruleset ruleset = one_table({{"c", nat, {drop}}});
   const Point point = packet(Direction::In, 6, 7);
-  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
-  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+  expect_fate(ruleset, point, kAccepted | kDropped);
   ruleset.tables[0].chains.push_back({"more", {}, {asking_for_state()}});
-  EXPECT_EQ(walk(ruleset, point).fate, kDropped);
-  EXPECT_EQ(diagram_fate(ruleset, point), kDropped);
+  expect_fate(ruleset, point, kDropped);
   Rule untracks = rule({is(number(kState, 3))}, Verdict::Kind::Continue);  // which takes none
   untracks.assigns.push_back({kState, 4});
   ruleset.tables[0].chains.back().rules = {untracks};
@@ -403,8 +391,7 @@ TEST(FilterSpace, WhereOwnPacketsCameInIsNotKnownOnceTheyAreRouted) {
   Point point = packet(Direction::Out, 2, 1);
   point.in_interface = "";
   point.out_interface = "eth0";
-  EXPECT_EQ(walk(ruleset, point).fate, kAccepted | kDropped);
-  EXPECT_EQ(diagram_fate(ruleset, point), kAccepted | kDropped);
+  expect_fate(ruleset, point, kAccepted | kDropped);
 }
 
 TEST(FilterSpace, ABoxMayNameItsFamilyLast) {
