@@ -20,9 +20,10 @@ struct HeaderField {
   std::string_view name;  // of Other
 };
 
-// In the order of their bits, with gaps where no field is known.
-// The ether type of what devices see may be that of a VLAN tag: there it is no family.
+// Whether a table sees the frames of devices. Their ether type may be that of a VLAN tag: there it
+// is no family.
 bool sees_devices(filter::TableFamily table);
+// In the order of their bits, with gaps where no field is known.
 std::span<const HeaderField> link_fields(filter::TableFamily table);
 std::span<const HeaderField> network_fields(Family family);
 std::span<const HeaderField> transport_fields(std::optional<int> protocol);

@@ -49,6 +49,12 @@ Field translated(bool destination) {
           .bits = 1};
 }
 
+bool leads_elsewhere(const Field& field) {
+  return field.kind == Kind::Mark || field.kind == Kind::Source ||
+         field.kind == Kind::Destination || field.name.starts_with("ip ") ||
+         field.name.starts_with("ip6 ");
+}
+
 Field elements_of(const std::string& set) {
   return {.kind = Kind::Other, .name = "elements of " + set, .bits = 1};
 }
@@ -164,10 +170,8 @@ void reach(const Table& table, const Chain& from, std::set<std::string>& names) 
   if (!names.insert(from.name).second)
     return;
   const auto follow = [&](const Verdict& verdict) {
-    if (verdict.chain.empty())
-      return;
-    const auto next = std::ranges::find(table.chains, verdict.chain, &Chain::name);
-    if (next != table.chains.end())
+    const Chain* next = verdict.chain.empty() ? nullptr : chain_of(table, verdict.chain);
+    if (next != nullptr)
       reach(table, *next, names);
   };
   for (const Rule& rule : from.rules) {
@@ -187,18 +191,11 @@ struct Translating {
   std::set<Field> written;
 };
 
-// What is written into a packet may lead it another way.
-bool may_lead_elsewhere(const Field& field) {
-  return field.kind == Kind::Mark || field.kind == Kind::Source ||
-         field.kind == Kind::Destination || field.name.starts_with("ip ") ||
-         field.name.starts_with("ip6 ");
-}
-
 void add_written(const Chain& chain, std::set<Field>& fields) {
   for (const Rule& rule : chain.rules)
     for (const Assign& assign : rule.assigns) {
       fields.insert(assign.field);
-      if (may_lead_elsewhere(assign.field))
+      if (leads_elsewhere(assign.field))
         fields.insert({.kind = Kind::OutInterface});
     }
 }
@@ -227,17 +224,12 @@ Translating translating(const Ruleset& ruleset) {
 
 // Whether a rule's answer may be another one where other fields were written, or at another time.
 bool depends_on(const std::set<Field>& written, const Rule& rule) {
-  const auto asks = [&](const Box& box) {
-    return std::ranges::any_of(
-        box, [&](const Values& values) { return written.contains(values.field); });
-  };
-  const auto depends = [&](const Condition& condition) {
-    if (const auto* atom = std::get_if<Atom>(&condition))
-      return atom->stateful || atom->elsewhere != Atom::Elsewhere::Same;
-    return std::ranges::any_of(std::get<Test>(condition).boxes, asks);
-  };
-  return std::ranges::any_of(rule.conditions, depends) ||
-         (rule.map && std::ranges::any_of(*rule.map | std::views::keys, asks));
+  bool depends = std::ranges::any_of(rule.conditions, [](const Condition& condition) {
+    const auto* atom = std::get_if<Atom>(&condition);
+    return atom != nullptr && (atom->stateful || atom->elsewhere != Atom::Elsewhere::Same);
+  });
+  for_each_asked(rule, [&](const Field& field) { depends = depends || written.contains(field); });
+  return depends;
 }
 
 // Chains for translation see packets by their state.
@@ -255,6 +247,11 @@ bool is_settled(const Translating& all) {
 }
 
 }  // namespace
+
+const Chain* chain_of(const Table& table, const std::string& name) {
+  const auto found = std::ranges::find(table.chains, name, &Chain::name);
+  return found == table.chains.end() ? nullptr : &*found;
+}
 
 bool same(const Ruleset& a, const Ruleset& b) {
   return std::ranges::equal(a.tables, b.tables, same_table);

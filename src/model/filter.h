@@ -60,6 +60,10 @@ bool counts_hops(const Field& field);
 // side are not asked any more (nf_nat_inet_fn). 0 when it enters.
 Field translated(bool destination);
 
+// Whether the kernel may lead a packet another way that a rule has written this into: what routes
+// are chosen by.
+bool leads_elsewhere(const Field& field);
+
 // What a set, a map or a list holds, which nobody asks for as a field: a rule that puts something
 // into it or takes it out assigns this.
 Field elements_of(const std::string& set);
@@ -153,6 +157,23 @@ struct Rule {
   std::vector<std::string> unknown;  // what of it is not understood, by name
 };
 
+// Calls `see` for every field that a rule asks for, in its conditions and its map; for some several
+// times.
+template <typename See>
+void for_each_asked(const Rule& rule, See see) {
+  const auto look = [&](const Box& box) {
+    for (const Values& values : box)
+      see(values.field);
+  };
+  for (const Condition& condition : rule.conditions)
+    if (const auto* test = std::get_if<Test>(&condition))
+      for (const Box& box : test->boxes)
+        look(box);
+  if (rule.map)
+    for (const auto& [box, verdict] : *rule.map)
+      look(box);
+}
+
 enum class Hook : std::uint8_t {
   Ingress,  // of a device
   Prerouting,
@@ -191,6 +212,9 @@ struct Table {
   bool dormant = false;  // its chains are not asked
   std::vector<Chain> chains;
 };
+
+// Which chain a jump leads to; nullptr when there is none of that name.
+const Chain* chain_of(const Table& table, const std::string& name);
 
 // One packet, and what is true of it besides. Fields that are not in `numbers` are 0, atoms that
 // are not in `atoms` are false.

@@ -314,11 +314,6 @@ void Walker::travel(Traveller traveller, std::vector<Step>* steps) {
 
 }  // namespace
 
-const Chain* chain_of(const Table& table, const std::string& name) {
-  const auto found = std::ranges::find(table.chains, name, &Chain::name);
-  return found == table.chains.end() ? nullptr : &*found;
-}
-
 Walk walk(const Ruleset& ruleset, const Point& packet) {
   return walk(way_of(ruleset, packet.direction, packet.family), packet);
 }

@@ -32,9 +32,6 @@ struct Walk {
   std::vector<Step> steps;  // of one way through; where something is unknown, one of several
 };
 
-// Which chain a jump leads to; nullptr when there is none of that name.
-const Chain* chain_of(const Table& table, const std::string& name);
-
 Walk walk(const Ruleset& ruleset, const Point& packet);
 // On some of a ruleset's base chains alone.
 Walk walk(std::span<const Stop> way, const Point& packet);

@@ -28,7 +28,6 @@ constexpr std::array<std::string_view, 8> kByRouting{
     "meta cgroup", "socket ",        "meta priority", "ip checksum"};
 constexpr std::array<std::string_view, 4> kBySending{"meta length", "ether ", "vlan ", "@ll,"};
 constexpr std::string_view kDeviceType = "meta iiftype";
-constexpr std::array<std::string_view, 2> kRouting{"ip ", "ip6 "};
 constexpr std::array<std::string_view, 3> kByRoute{"rt ", "meta rtclassid", "meta oif"};
 
 bool begins_with_any(std::string_view name, std::span<const std::string_view> beginnings) {
@@ -59,21 +58,17 @@ bool is_of_conntrack(const Field& field) {
 }
 
 bool uses_conntrack(const Rule& rule) {
-  const auto names = [](const Box& box) {
-    return std::ranges::any_of(box, is_of_conntrack, &Values::field);
-  };
-  const auto asks = [&](const Condition& condition) {
-    const auto* test = std::get_if<Test>(&condition);
-    return test != nullptr ? std::ranges::any_of(test->boxes, names)
-                           : std::get<Atom>(condition).text.starts_with("ct ");
-  };
   // To leave packets untracked takes no conntrack.
   if (std::ranges::find(rule.assigns, Field{.kind = Kind::State}, &Assign::field) !=
       rule.assigns.end())
     return false;
-  return std::ranges::any_of(rule.conditions, asks) ||
-         std::ranges::any_of(rule.assigns, is_of_conntrack, &Assign::field) ||
-         (rule.map && std::ranges::any_of(*rule.map | std::views::keys, names));
+  bool uses = std::ranges::any_of(rule.assigns, is_of_conntrack, &Assign::field) ||
+              std::ranges::any_of(rule.conditions, [](const Condition& condition) {
+                const auto* atom = std::get_if<Atom>(&condition);
+                return atom != nullptr && atom->text.starts_with("ct ");
+              });
+  for_each_asked(rule, [&](const Field& field) { uses = uses || is_of_conntrack(field); });
+  return uses;
 }
 
 // What asks or writes conntrack turns it on, for the families of its table (nf_ct_netns_get()).
@@ -180,8 +175,7 @@ bool is_leaving(const Stop& stop) {
 }
 
 bool reroutes(const Field& field) {
-  return field == rerouted() || field.kind == Kind::Source || field.kind == Kind::Destination ||
-         field.kind == Kind::Mark || begins_with_any(field.name, kRouting);
+  return field == rerouted() || leads_elsewhere(field);
 }
 
 bool follows_route(const Field& field) {

@@ -34,16 +34,7 @@ bool decides_alone(const filter::Rule& rule) {
 
 std::set<Field> fields_of(const filter::Rule& rule) {
   std::set<Field> fields;
-  const auto add = [&](const filter::Box& box) {
-    for (const filter::Values& values : box)
-      fields.insert(values.field);
-  };
-  for (const filter::Condition& condition : rule.conditions)
-    if (const auto* test = std::get_if<filter::Test>(&condition))
-      std::ranges::for_each(test->boxes, add);
-  if (rule.map)
-    for (const auto& [box, to] : *rule.map)
-      add(box);
+  for_each_asked(rule, [&](const Field& field) { fields.insert(field); });
   return fields;
 }
 

@@ -99,25 +99,15 @@ class Reader {
     if (!seen_.insert(&chain).second)
       return;
     for (const filter::Rule& rule : chain.rules) {
+      for_each_asked(rule, [&](const Field& field) { doings_.reads.insert(field); });
       for (const filter::Condition& condition : rule.conditions)
-        if (const auto* test = std::get_if<filter::Test>(&condition))
-          for (const filter::Box& box : test->boxes)
-            read(box);
-        else
-          doings_.reads.insert({.name = std::get<filter::Atom>(condition).text});
-      if (rule.map)
-        for (const filter::Box& box : *rule.map | std::views::keys)
-          read(box);
+        if (const auto* atom = std::get_if<filter::Atom>(&condition))
+          doings_.reads.insert({.name = atom->text});
       for (const filter::Assign& assign : rule.assigns)
         doings_.writes.insert(assign.field);
       for (const filter::Verdict& verdict : verdicts_of(rule))
         read(verdict);
     }
-  }
-
-  void read(const filter::Box& box) {
-    for (const filter::Values& values : box)
-      doings_.reads.insert(values.field);
   }
 
   void read(const filter::Verdict& verdict) {
